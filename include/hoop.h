@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * hoop: asyncio in C. This header is everything that a program needs; hoop/embed.h
+ * (for bindings) and hoop/testing.h (for tests) are apart.
+ */
+#ifndef HOOP_H
+#define HOOP_H
+
+#include "hoop/types.h"
+
+#include "hoop/context.h"
+#include "hoop/error.h"
+#include "hoop/future.h"
+#include "hoop/loop.h"
+#include "hoop/task.h"
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * For those who build on the loop: another language's binding, a protocol library.
+ * Programs do not need this header.
+ *
+ * These are the loop's own moving parts. They are intrusive: the node lives inside
+ * the embedder's struct, nothing is allocated, and the embedder must keep it alive
+ * and in place until it is removed. Everything is to be called from the loop's
+ * thread. Fields may be read by their embedder, and are written by the loop.
+ */
+#ifndef HOOP_EMBED_H
+#define HOOP_EMBED_H
+
+#include "types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A place in a circular doubly linked list; alone, it points to itself. */
+typedef struct hoop_link {
+    struct hoop_link *prev, *next;
+} hoop_link;
+
+/* ---- work that is ready --------------------------------------------------- */
+
+/* Something to run in the next iteration. Initialise with hoop_ready_init; RUN is
+ * called with the node off the queue, so it may queue or free it. */
+typedef struct hoop_ready {
+    hoop_link link; /* on the loop's queue while it waits to run */
+    void (*run)(struct hoop_ready *ready);
+} hoop_ready;
+
+HOOP_API void hoop_ready_init(hoop_ready *ready, void (*run)(hoop_ready *ready));
+/* Puts it at the end of the queue; nothing happens if it is on it already. */
+HOOP_API void hoop_ready_push(hoop_loop *loop, hoop_ready *ready);
+/* Takes it off the queue if it is there. */
+HOOP_API void hoop_ready_remove(hoop_ready *ready);
+HOOP_API bool hoop_ready_is_queued(const hoop_ready *ready);
+
+/* ---- timers --------------------------------------------------------------- */
+
+/* EXPIRE is called when the deadline has passed, with the timer disarmed, while the
+ * loop collects what is ready: it may push ready nodes and start or stop timers, but
+ * must not run a program's code. */
+typedef struct hoop_timer {
+    int64_t deadline;  /* nanoseconds of the loop's clock */
+    uint64_t sequence; /* breaks ties: timers with equal deadlines fire as they were set */
+    void (*expire)(struct hoop_timer *timer);
+    size_t position;   /* 1-based place in the heap, 0 while disarmed */
+} hoop_timer;
+
+HOOP_API void hoop_timer_init(hoop_timer *timer, void (*expire)(hoop_timer *timer));
+/* Arms the timer for DEADLINE (INT64_MAX: never). 0, or -ENOMEM. It must not be armed. */
+HOOP_API HOOP_MUST_CHECK int hoop_timer_start(hoop_loop *loop, hoop_timer *timer, int64_t deadline);
+/* Disarms it if it is armed. */
+HOOP_API void hoop_timer_stop(hoop_loop *loop, hoop_timer *timer);
+/* Nanoseconds of the loop's clock. */
+HOOP_API int64_t hoop_time_ns(const hoop_loop *loop);
+
+/* ---- readiness of file descriptors ---------------------------------------- */
+
+enum {
+    HOOP_READABLE = 1, /* reading will not block: data, end of file, or an error */
+    HOOP_WRITABLE = 2, /* writing will not block: room, or an error */
+};
+
+/* A descriptor that is registered once, edge-triggered, for as long as it is used.
+ * READY remembers what the kernel announced: while a flag is up, make the syscall
+ * without asking; on a short count or EAGAIN take the flag down with
+ * hoop_watch_clear, and NOTIFY tells when it is up again. NOTIFY is bound by the rule
+ * of EXPIRE above. */
+typedef struct hoop_watch {
+    int fd;         /* -1 while not started */
+    unsigned ready; /* HOOP_READABLE | HOOP_WRITABLE */
+    bool edge;      /* edge-triggered, as hoop_watch_start makes it */
+    unsigned interest; /* what the poller was asked for; for an edge-triggered one both */
+    void (*notify)(struct hoop_watch *watch, unsigned events);
+} hoop_watch;
+
+HOOP_API void hoop_watch_init(hoop_watch *watch, void (*notify)(hoop_watch *, unsigned events));
+/* 0, -EPERM (a regular file), -EBADF, -EEXIST (the loop watches it already), -ENOMEM,
+ * -ENOSPC, HOOP_ECLOSED. */
+HOOP_API HOOP_MUST_CHECK int hoop_watch_start(hoop_loop *loop, hoop_watch *watch, int fd);
+HOOP_API void hoop_watch_clear(hoop_watch *watch, unsigned flags);
+/* Before the descriptor is closed. Safe at any moment, inside of NOTIFY too. */
+HOOP_API void hoop_watch_stop(hoop_loop *loop, hoop_watch *watch);
+
+/* ---- around the wait ------------------------------------------------------ */
+
+/* BEFORE is called right before the loop blocks, AFTER right after; never around a
+ * poll that cannot block. A binding lets its interpreter's lock go in between.
+ * NULLs remove them. */
+HOOP_API void hoop_set_wait_hooks(hoop_loop *loop, void (*before)(void *arg),
+                                  void (*after)(void *arg), void *arg);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

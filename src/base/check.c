@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See check.h; and the words for error codes.
+ */
+#include "base/check.h"
+
+#include <hoop/error.h>
+#include <stdio.h>
+
+#include "base/sys.h"
+
+static _Thread_local int last_error;
+
+static const struct {
+    const char *name;
+    const char *text;
+} own_errors[] = {
+    {"HOOP_ENOTASK", "not inside a task: only a coroutine that runs as a task can await"},
+    {"HOOP_ENOLOOP", "no running event loop in this thread"},
+    {"HOOP_ECLOSED", "the event loop is closed"},
+    {"HOOP_ERUNNING", "an event loop is already running in this thread or under this object"},
+    {"HOOP_ESTOPPED", "the event loop was stopped before the result was there"},
+    {"HOOP_EPENDING", "the result is not there yet"},
+    {"HOOP_EDONE", "the result was set already"},
+    {"HOOP_EOTHERLOOP", "it belongs to a different event loop"},
+    {"HOOP_ETHREAD", "called from a thread other than the event loop's"},
+    {"HOOP_ENOTFUTURE", "a task sets its own result"},
+};
+
+/* The row of an own code, or -1. */
+static int own_index(int64_t code)
+{
+    int64_t index = HOOP_ENOTASK - code;
+    return index >= 0 && index < (int64_t)(sizeof own_errors / sizeof own_errors[0]) ? (int)index
+                                                                                    : -1;
+}
+
+const char *hoop_strerror(int64_t code)
+{
+    if (code >= 0)
+        return "success";
+    if (own_index(code) >= 0)
+        return own_errors[own_index(code)].text;
+    const char *text = code > HOOP_ENOTASK ? sys_errno_text((int)-code) : NULL;
+    return text != NULL ? text : "unknown error";
+}
+
+const char *hoop_error_name(int64_t code)
+{
+    if (code >= 0)
+        return "OK";
+    if (own_index(code) >= 0)
+        return own_errors[own_index(code)].name;
+    const char *name = code > HOOP_ENOTASK ? sys_errno_name((int)-code) : NULL;
+    return name != NULL ? name : "?";
+}
+
+int hoop_last_error(void)
+{
+    return last_error;
+}
+
+void last_error_set(int code)
+{
+    last_error = code;
+}
+
+int misuse(bool explain, int code, const char *function)
+{
+    if (explain) {
+        fprintf(stderr, "hoop: %s: %s (%s), called from:\n", function, hoop_strerror(code),
+                hoop_error_name(code));
+        sys_print_backtrace();
+    }
+    return code;
+}
+
+void *misuse_null(bool explain, int code, const char *function)
+{
+    last_error_set(misuse(explain, code, function));
+    return NULL;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The bindings behind hoop/context.h. A hoop_context is an immutable table with
+ * counted references, shared freely, between threads too; NULL is the empty one. To
+ * set a variable is to make a new table and put it into the slot that is current:
+ * a task's, a callback's, or the thread's own.
+ */
+#ifndef BASE_CONTEXT_H
+#define BASE_CONTEXT_H
+
+#include <hoop/context.h>
+
+/* Where the context of what runs in this thread is kept; NULL: in the thread's own
+ * slot. */
+extern _Thread_local hoop_context **context_slot;
+
+/* NULL is allowed and stands for the empty context. */
+hoop_context *context_ref(hoop_context *context);
+void context_unref(hoop_context *context);
+
+/* The thread's own slot. */
+hoop_context **context_thread_slot(void);
+
+/* A reference to what is current. */
+hoop_context *context_capture(void);
+
+/* Makes SLOT current and returns the one that was, for a later context_enter. */
+static inline hoop_context **context_enter(hoop_context **slot)
+{
+    hoop_context **previous = context_slot;
+    context_slot = slot;
+    return previous;
+}
+
+#endif

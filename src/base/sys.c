@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See sys.h. Linux with glibc; other systems go here and nowhere else.
+ */
+#include "base/sys.h"
+
+#include <errno.h>
+#include <execinfo.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102 /* Linux 6.13, include/uapi/asm-generic/mman-common.h */
+#endif
+#ifndef AT_MINSIGSTKSZ
+#define AT_MINSIGSTKSZ 51 /* Linux 5.14, include/uapi/linux/auxvec.h */
+#endif
+
+#define NS_PER_SECOND 1000000000
+#define NS_PER_MS 1000000
+
+/* The result of a syscall in hoop's convention. */
+static int checked(int result)
+{
+    return result < 0 ? -errno : result;
+}
+
+static bool fails(void)
+{
+    return fault_hits(HOOP_FAIL_SYSCALL);
+}
+
+int sys_epoll_create(void)
+{
+    return fails() ? -HOOP_TESTING_ERRNO : checked(epoll_create1(EPOLL_CLOEXEC));
+}
+
+int sys_epoll_control(int epoll, int op, int fd, uint32_t events, void *data)
+{
+    if (fails())
+        return -HOOP_TESTING_ERRNO;
+    struct epoll_event event = {.events = events, .data.ptr = data};
+    return checked(epoll_ctl(epoll, op, fd, &event));
+}
+
+void sys_epoll_forget(int epoll, int fd)
+{
+    epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL);
+}
+
+/* For kernels before 5.11: whole milliseconds, rounded up so as not to spin. */
+static int epoll_wait_ms(int epoll, struct epoll_event *events, int capacity, int64_t timeout)
+{
+    int64_t ms = timeout / NS_PER_MS + (timeout % NS_PER_MS != 0);
+    if (timeout == INT64_MAX)
+        ms = -1;
+    else if (ms > INT32_MAX)
+        ms = INT32_MAX;
+    return checked(epoll_wait(epoll, events, capacity, (int)ms));
+}
+
+int sys_epoll_wait(int epoll, struct epoll_event *events, int capacity, int64_t timeout)
+{
+    static atomic_bool has_no_pwait2;
+    if (fails())
+        return -HOOP_TESTING_ERRNO;
+    int count = -ENOSYS;
+    if (timeout != 0 && !atomic_load_explicit(&has_no_pwait2, memory_order_relaxed)) {
+        struct timespec limit = {timeout / NS_PER_SECOND, timeout % NS_PER_SECOND};
+        count = checked(epoll_pwait2(epoll, events, capacity,
+                                     timeout == INT64_MAX ? NULL : &limit, NULL));
+        if (count == -ENOSYS)
+            atomic_store_explicit(&has_no_pwait2, true, memory_order_relaxed);
+    }
+    if (count == -ENOSYS)
+        count = epoll_wait_ms(epoll, events, capacity, timeout);
+    return count == -EINTR ? 0 : count;
+}
+
+int sys_eventfd(void)
+{
+    return fails() ? -HOOP_TESTING_ERRNO : checked(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+}
+
+void sys_eventfd_signal(int fd)
+{
+    uint64_t one = 1;
+    ssize_t written;
+    do
+        written = write(fd, &one, sizeof one);
+    while (written < 0 && errno == EINTR);
+}
+
+void sys_close(int fd)
+{
+    close(fd);
+}
+
+int64_t sys_monotonic_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * NS_PER_SECOND + now.tv_nsec;
+}
+
+size_t sys_page_size(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+void *sys_map_lazily(size_t size)
+{
+    if (fails())
+        return NULL;
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED)
+        return NULL;
+    madvise(memory, size, MADV_NOHUGEPAGE); /* EINVAL where there are no huge pages: fine */
+    return memory;
+}
+
+void sys_unmap(void *memory, size_t size)
+{
+    munmap(memory, size);
+}
+
+int sys_guard_install(void *memory, size_t size)
+{
+    return fails() ? -HOOP_TESTING_ERRNO : checked(madvise(memory, size, MADV_GUARD_INSTALL));
+}
+
+int sys_guard_protect(void *memory, size_t size)
+{
+    return fails() ? -HOOP_TESTING_ERRNO : checked(mprotect(memory, size, PROT_NONE));
+}
+
+void sys_trim(void *memory, size_t size)
+{
+    madvise(memory, size, MADV_DONTNEED);
+}
+
+int sys_signal_action(int signal, const struct sigaction *action, struct sigaction *ret_old)
+{
+    return fails() ? -HOOP_TESTING_ERRNO : checked(sigaction(signal, action, ret_old));
+}
+
+int sys_signal_stack(const stack_t *stack, stack_t *ret_old)
+{
+    return fails() ? -HOOP_TESTING_ERRNO : checked(sigaltstack(stack, ret_old));
+}
+
+size_t sys_signal_stack_size(void)
+{
+    size_t frame = getauxval(AT_MINSIGSTKSZ); /* 11 KiB and more with AVX-512 and AMX */
+    return 65536 + frame;
+}
+
+void sys_complain(const char *text, size_t length)
+{
+    ssize_t ignored = write(STDERR_FILENO, text, length);
+    (void)ignored;
+}
+
+void sys_print_backtrace(void)
+{
+    void *addresses[32];
+    backtrace_symbols_fd(addresses, backtrace(addresses, 32), STDERR_FILENO);
+}
+
+const char *sys_errno_name(int number)
+{
+    return strerrorname_np(number);
+}
+
+const char *sys_errno_text(int number)
+{
+    return strerrordesc_np(number);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The only way to the kernel, and the only file that asks which system it is on.
+ * Each function returns its result, or the negative errno; tests make each of them
+ * fail in turn (fault.h). What cannot fail in practice (closing, unmapping, reading
+ * the clock) has no result.
+ */
+#ifndef BASE_SYS_H
+#define BASE_SYS_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct epoll_event;
+
+/* ---- waiting for events ---- */
+int sys_epoll_create(void);
+/* OP is EPOLL_CTL_ADD or _MOD; EVENTS and DATA make the epoll_event. */
+int sys_epoll_control(int epoll, int op, int fd, uint32_t events, void *data);
+/* The descriptor may be closed already, and is then forgotten already. */
+void sys_epoll_forget(int epoll, int fd);
+/* Waits TIMEOUT nanoseconds (0: not at all, INT64_MAX: no limit). How many events;
+ * 0 also when a signal interrupted the wait. */
+int sys_epoll_wait(int epoll, struct epoll_event *events, int capacity, int64_t timeout);
+
+/* A non-blocking eventfd, and the write that makes it readable. */
+int sys_eventfd(void);
+void sys_eventfd_signal(int fd);
+
+void sys_close(int fd);
+
+/* ---- time ---- */
+int64_t sys_monotonic_now(void); /* nanoseconds */
+
+/* ---- memory for stacks ---- */
+size_t sys_page_size(void);
+/* Address space that takes memory when it is touched, never as huge pages. NULL if
+ * there is none. */
+void *sys_map_lazily(size_t size);
+void sys_unmap(void *memory, size_t size);
+/* Make a range fault when it is touched: by a marker in the page table (Linux 6.13),
+ * or by a mapping of its own. */
+int sys_guard_install(void *memory, size_t size);
+int sys_guard_protect(void *memory, size_t size);
+/* Gives the pages back; they read as zero afterwards. Guards stay. */
+void sys_trim(void *memory, size_t size);
+
+/* ---- signals and errors ---- */
+int sys_signal_action(int signal, const struct sigaction *action, struct sigaction *ret_old);
+int sys_signal_stack(const stack_t *stack, stack_t *ret_old);
+size_t sys_signal_stack_size(void); /* what a handler needs on this processor */
+/* To stderr, from anywhere, signal handlers included. */
+void sys_complain(const char *text, size_t length);
+/* The call chain that leads here, to stderr; one line each. */
+void sys_print_backtrace(void);
+/* "ENOENT" and "No such file or directory", static; NULL for an unknown errno. */
+const char *sys_errno_name(int number);
+const char *sys_errno_text(int number);
+
+#endif

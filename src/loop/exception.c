@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What went wrong where no caller is there to be told.
+ */
+#include <hoop/error.h>
+#include <hoop/task.h>
+#include <stdio.h>
+
+#include "loop/loop.h"
+
+void hoop_set_exception_handler(hoop_loop *loop, hoop_exception_fn fn, void *arg)
+{
+    loop->exception_handler = fn;
+    loop->exception_arg = arg;
+}
+
+void hoop_default_exception_handler(hoop_loop *loop, const hoop_exception *exception)
+{
+    (void)loop;
+    fprintf(stderr, "hoop: %s", exception->message);
+    if (exception->task != NULL)
+        fprintf(stderr, " [task '%s' #%llu]", hoop_task_name(exception->task),
+                (unsigned long long)hoop_task_id(exception->task));
+    if (exception->error != 0)
+        fprintf(stderr, ": %s: %s", hoop_error_name(exception->error),
+                hoop_strerror(exception->error));
+    if (exception->error_message != NULL)
+        fprintf(stderr, ": %s", exception->error_message);
+    fputc('\n', stderr);
+}
+
+void hoop_call_exception_handler(hoop_loop *loop, const hoop_exception *exception)
+{
+    if (loop != NULL && loop->exception_handler != NULL)
+        loop->exception_handler(loop, exception, loop->exception_arg);
+    else
+        hoop_default_exception_handler(loop, exception);
+}

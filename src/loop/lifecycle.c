@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Making, closing and asking about a loop; everything but running it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/sys.h"
+#include "loop/loop.h"
+
+static hoop_loop *fail_new(hoop_loop *loop, int code)
+{
+    alloc_free(loop);
+    return misuse_null(false, code, __func__);
+}
+
+hoop_loop *hoop_new_event_loop_with(const hoop_loop_options *options)
+{
+    const char *debug = getenv("HOOP_DEBUG");
+    hoop_loop *loop = alloc_zeroed(sizeof *loop);
+    if (loop == NULL)
+        return fail_new(NULL, -ENOMEM);
+    if (options != NULL)
+        loop->options = *options;
+    list_init(&loop->ready);
+    list_init(&loop->batch);
+    loop->debug = loop->options.debug || (debug != NULL && debug[0] != '\0');
+    loop->poll_interval = 1;
+    atomic_init(&loop->references, 1);
+    loop->poller.ops = &poller_epoll;
+    int rc = loop->poller.ops->open(&loop->poller);
+    if (rc < 0)
+        return fail_new(loop, rc);
+    rc = wake_init(loop);
+    if (rc < 0) {
+        loop->poller.ops->close(&loop->poller);
+        return fail_new(loop, rc);
+    }
+    loop->now = hoop_time_ns(loop);
+    return loop;
+}
+
+hoop_loop *hoop_new_event_loop(void)
+{
+    return hoop_new_event_loop_with(NULL);
+}
+
+/* What is queued is dropped: the nodes belong to others, who may still remove them. */
+static void drop_queue(hoop_link *queue)
+{
+    while (list_pop(queue) != NULL)
+        ;
+}
+
+static void disarm_timers(hoop_loop *loop)
+{
+    while (!heap_is_empty(&loop->timers))
+        heap_remove(&loop->timers, heap_first(&loop->timers));
+    heap_done(&loop->timers);
+}
+
+int hoop_close(hoop_loop *loop)
+{
+    if (loop == NULL)
+        return 0;
+    if (loop->running)
+        return misuse(loop->debug, HOOP_ERUNNING, __func__);
+    if (!loop->closed) {
+        loop->closed = true;
+        wake_close(loop);
+        drop_queue(&loop->ready);
+        drop_queue(&loop->batch);
+        disarm_timers(loop);
+        /* After the timers: some of them lie on the stacks that go now. */
+        if (loop->extension != NULL)
+            loop->extension->close(loop->extension);
+        loop->extension = NULL;
+        descriptors_done(loop);
+        handle_pool_done(loop);
+        wake_done(loop);
+        loop->poller.ops->close(&loop->poller);
+    }
+    hoop_loop_unref(loop);
+    return 0;
+}
+
+hoop_loop *hoop_loop_ref(hoop_loop *loop)
+{
+    atomic_fetch_add(&loop->references, 1);
+    return loop;
+}
+
+void hoop_loop_unref(hoop_loop *loop)
+{
+    if (loop == NULL || atomic_fetch_sub(&loop->references, 1) > 1)
+        return;
+    assert(loop->closed);
+    pthread_mutex_destroy(&loop->wake.lock);
+    alloc_free(loop);
+}
+
+void loop_extend(hoop_loop *loop, struct loop_extension *extension)
+{
+    assert(loop->extension == NULL && !loop->closed);
+    loop->extension = extension;
+    if (loop->running)
+        extension->run_begins(extension);
+}
+
+/* ---- asking ---- */
+
+int loop_check(const hoop_loop *loop, const char *function)
+{
+    if (loop == NULL)
+        return misuse(false, HOOP_ENOLOOP, function);
+    if (loop->closed)
+        return misuse(loop->debug, HOOP_ECLOSED, function);
+    if (loop->debug && loop->running && !pthread_equal(loop->thread, pthread_self()))
+        return misuse(true, HOOP_ETHREAD, function);
+    return 0;
+}
+
+bool hoop_is_running(const hoop_loop *loop)
+{
+    return loop->running;
+}
+
+bool hoop_is_closed(const hoop_loop *loop)
+{
+    return loop->closed;
+}
+
+hoop_loop *hoop_running_loop(void)
+{
+    return running_loop;
+}
+
+void hoop_set_debug(hoop_loop *loop, bool debug)
+{
+    loop->debug = debug;
+}
+
+bool hoop_get_debug(const hoop_loop *loop)
+{
+    return loop->debug;
+}
+
+void hoop_set_wait_hooks(hoop_loop *loop, void (*before)(void *arg), void (*after)(void *arg),
+                         void *arg)
+{
+    loop->before_wait = before;
+    loop->after_wait = after;
+    loop->wait_arg = arg;
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One iteration of the loop, and running it until it is stopped.
+ *
+ * An iteration collects what is ready and then runs exactly that: what a callback
+ * schedules waits for the next iteration, so nobody starves. Collecting runs no
+ * program code; it moves nodes to the ready queue. The order is asyncio's: what was
+ * ready before, then descriptors, then timers.
+ */
+#include "loop/loop.h"
+
+#include <errno.h>
+#include <math.h>
+
+#include "base/clock.h"
+#include "base/sys.h"
+
+/* While work is ready the kernel is asked only now and then: a poll costs as much as
+ * ten task switches. The interval adapts so that the work between two polls takes
+ * about this long (docs/decisions/0005-polling.md). */
+#define POLL_TARGET_NS 30000
+#define POLL_INTERVAL_MAX 64
+
+_Thread_local hoop_loop *running_loop;
+
+/* ---- the clock ---- */
+
+int64_t hoop_time_ns(const hoop_loop *loop)
+{
+    return loop->options.clock == HOOP_CLOCK_VIRTUAL ? loop->virtual_now : sys_monotonic_now();
+}
+
+double hoop_time(const hoop_loop *loop)
+{
+    return clock_to_seconds(hoop_time_ns(loop));
+}
+
+/* Makes the next iteration read the clock and ask the kernel. */
+static void poll_soon(hoop_loop *loop)
+{
+    loop->polls_skipped = POLL_INTERVAL_MAX;
+}
+
+int64_t loop_deadline(hoop_loop *loop, double delay)
+{
+    if (isnan(delay) || delay < 0)
+        return -EINVAL;
+    if (delay == 0)
+        poll_soon(loop); /* it is due in the next iteration */
+    return clock_add(hoop_time_ns(loop), clock_from_seconds(delay));
+}
+
+/* ---- waiting ---- */
+
+/* How long the kernel may keep us: until the next timer, or LIMIT. */
+static int64_t wait_limit(const hoop_loop *loop, int64_t limit)
+{
+    if (!list_is_empty(&loop->ready) || loop->stopping)
+        return 0;
+    if (heap_is_empty(&loop->timers) || heap_first_deadline(&loop->timers) == CLOCK_NEVER)
+        return limit;
+    int64_t left = heap_first_deadline(&loop->timers) - hoop_time_ns(loop);
+    return left <= 0 ? 0 : left < limit ? left : limit;
+}
+
+/* Adapts the poll interval to how long the work since the last poll took. */
+static void pace_polling(hoop_loop *loop, int64_t elapsed)
+{
+    if (elapsed > 2 * POLL_TARGET_NS)
+        loop->poll_interval = 1;
+    else if (elapsed > POLL_TARGET_NS)
+        loop->poll_interval = (loop->poll_interval + 1) / 2;
+    else if (loop->poll_interval < POLL_INTERVAL_MAX)
+        loop->poll_interval *= 2;
+}
+
+/* Asks the kernel, without waiting. */
+static int poll_now(hoop_loop *loop)
+{
+    loop->polls++;
+    return loop->poller.ops->wait(&loop->poller, 0);
+}
+
+/* Asks the kernel, and waits up to TIMEOUT unless another thread has posted. */
+static int poll_waiting(hoop_loop *loop, int64_t timeout)
+{
+    if (!wake_sleep(loop))
+        return 0;
+    loop->polls++;
+    if (loop->before_wait != NULL)
+        loop->before_wait(loop->wait_arg);
+    int rc = loop->poller.ops->wait(&loop->poller, timeout);
+    if (loop->after_wait != NULL)
+        loop->after_wait(loop->wait_arg);
+    wake_resume(loop);
+    return rc;
+}
+
+/* With the virtual clock nobody waits for time: if nothing else happens, the next
+ * deadline is now. */
+static int poll_virtually(hoop_loop *loop, int64_t timeout)
+{
+    int rc = poll_now(loop);
+    if (rc != 0 || wake_is_pending(loop))
+        return rc;
+    if (timeout == CLOCK_NEVER)
+        return poll_waiting(loop, timeout);
+    loop->virtual_now = clock_add(loop->virtual_now, timeout);
+    return 0;
+}
+
+static int poll_events(hoop_loop *loop, int64_t limit)
+{
+    bool is_busy = !list_is_empty(&loop->ready);
+    int64_t timeout = wait_limit(loop, limit);
+    int rc;
+    if (timeout == 0)
+        rc = poll_now(loop);
+    else if (loop->options.clock == HOOP_CLOCK_VIRTUAL)
+        rc = poll_virtually(loop, timeout);
+    else
+        rc = poll_waiting(loop, timeout);
+    int64_t real_now = sys_monotonic_now();
+    if (is_busy)
+        pace_polling(loop, real_now - loop->last_poll);
+    loop->last_poll = real_now;
+    loop->now = loop->options.clock == HOOP_CLOCK_VIRTUAL ? loop->virtual_now : real_now;
+    return rc;
+}
+
+/* ---- one iteration ---- */
+
+static bool poll_is_due(hoop_loop *loop)
+{
+    if (list_is_empty(&loop->ready) || ++loop->polls_skipped >= loop->poll_interval) {
+        loop->polls_skipped = 0;
+        return true;
+    }
+    return false;
+}
+
+/* Fills the ready queue. If the kernel fails us, the rest is collected all the same. */
+static int collect(hoop_loop *loop, int64_t limit)
+{
+    int rc = 0;
+    if (wake_is_pending(loop))
+        wake_collect(loop);
+    if (poll_is_due(loop)) {
+        rc = poll_events(loop, limit);
+        if (wake_is_pending(loop))
+            wake_collect(loop);
+    }
+    if (!heap_is_empty(&loop->timers) && heap_first_deadline(&loop->timers) <= loop->now)
+        timers_expire(loop);
+    return rc < 0 ? rc : 0;
+}
+
+/* A node may take further nodes off the batch itself (a task that suspends goes on to
+ * the next task directly), so the queue is looked at anew each time. */
+static void run_batch(hoop_loop *loop)
+{
+    list_splice(&loop->batch, &loop->ready);
+    for (hoop_link *link; (link = list_pop(&loop->batch)) != NULL;) {
+        hoop_ready *ready = CONTAINER_OF(link, hoop_ready, link);
+        ready->run(ready);
+    }
+}
+
+static int iterate(hoop_loop *loop, int64_t limit)
+{
+    loop->iterations++;
+    int rc = collect(loop, limit);
+    run_batch(loop);
+    return rc;
+}
+
+/* ---- running ---- */
+
+static int run_begin(hoop_loop *loop, const char *function)
+{
+    if (loop == NULL || loop->closed)
+        return misuse(loop != NULL && loop->debug, HOOP_ECLOSED, function);
+    if (loop->running || running_loop != NULL)
+        return misuse(loop->debug, HOOP_ERUNNING, function);
+    loop->running = true;
+    loop->thread = pthread_self();
+    running_loop = loop;
+    wake_resume(loop);
+    loop->now = hoop_time_ns(loop);
+    if (loop->extension != NULL)
+        loop->extension->run_begins(loop->extension);
+    return 0;
+}
+
+static void run_end(hoop_loop *loop)
+{
+    if (loop->extension != NULL)
+        loop->extension->run_ends(loop->extension);
+    loop->stopping = false;
+    loop->running = false;
+    running_loop = NULL;
+    /* From here on whoever embeds the loop sleeps on its descriptor. */
+    if (!wake_sleep(loop))
+        wake_collect(loop); /* now something is ready, so its timeout is 0 */
+}
+
+int hoop_run_forever(hoop_loop *loop)
+{
+    int rc = run_begin(loop, __func__);
+    if (rc < 0)
+        return rc;
+    do
+        rc = iterate(loop, CLOCK_NEVER);
+    while (rc == 0 && !loop->stopping);
+    run_end(loop);
+    return rc;
+}
+
+int hoop_run_once(hoop_loop *loop, double timeout)
+{
+    if (isnan(timeout) || timeout < 0)
+        return misuse(loop != NULL && loop->debug, -EINVAL, __func__);
+    int rc = run_begin(loop, __func__);
+    if (rc < 0)
+        return rc;
+    poll_soon(loop);
+    rc = iterate(loop, clock_from_seconds(timeout));
+    run_end(loop);
+    return rc;
+}
+
+void hoop_stop(hoop_loop *loop)
+{
+    loop->stopping = true;
+}
+
+static void stop(void *loop)
+{
+    hoop_stop(loop);
+}
+
+int hoop_stop_threadsafe(hoop_loop *loop)
+{
+    return hoop_call_soon_threadsafe(loop, stop, loop);
+}
+
+int hoop_loop_fd(const hoop_loop *loop)
+{
+    return loop->poller.fd;
+}
+
+double hoop_loop_timeout(const hoop_loop *loop)
+{
+    int64_t limit = wait_limit(loop, CLOCK_NEVER);
+    return limit == CLOCK_NEVER ? (double)INFINITY : clock_to_seconds(limit);
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The loop's own struct, and what its files ask of each other. The layers above use
+ * this header too, but only the parts that say so.
+ */
+#ifndef LOOP_LOOP_H
+#define LOOP_LOOP_H
+
+#include <hoop/embed.h>
+#include <hoop/error.h>
+#include <hoop/loop.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/check.h"
+#include "base/heap.h"
+#include "base/list.h"
+#include "loop/poller.h"
+
+/* One posted callback (wake.c). */
+struct post {
+    hoop_callback_fn fn;
+    void *arg;
+    hoop_context *context; /* a reference, or NULL */
+};
+
+struct post_list {
+    struct post *items;
+    size_t count;
+    size_t capacity;
+};
+
+/* What other threads may touch, under the lock alone but for `pending`. */
+struct wake {
+    pthread_mutex_t lock;
+    struct post_list incoming; /* newest last */
+    bool sleeping;             /* the loop waits, or is not running: the next post signals */
+    bool closed;
+    atomic_bool pending;       /* incoming is not empty; a hint that needs no lock */
+    int fd;                    /* eventfd, edge-triggered, never read */
+    hoop_watch watch;          /* of fd; the wake-up is all it does */
+    struct post_list running;  /* the loop thread's: taken from incoming, being run */
+    hoop_ready ready;          /* runs them */
+};
+
+struct handle; /* ready.c: a scheduled callback */
+
+/* Handles live in chunks that never move; a slot's number and generation make the
+ * hoop_handle that names it. */
+struct handle_pool {
+    struct handle **chunks;
+    size_t chunk_count;
+    size_t chunk_capacity;
+    struct handle *free; /* linked through next_free */
+};
+
+struct fd_callbacks; /* watch.c: the reader and writer of one descriptor */
+
+/* What the task layer hangs on a loop; the loop knows no more of it than this. */
+struct loop_extension {
+    void (*run_begins)(struct loop_extension *extension); /* in the loop's thread */
+    void (*run_ends)(struct loop_extension *extension);
+    void (*close)(struct loop_extension *extension);      /* ends and frees it */
+};
+
+struct hoop_loop {
+    /* -- one iteration -- */
+    hoop_link ready;    /* what runs in the next batch */
+    hoop_link batch;    /* what is left of the running batch */
+    struct heap timers;
+    int64_t now;        /* the clock when it was last read */
+    bool stopping;      /* leave after this iteration */
+    bool running;
+    bool closed;
+    bool debug;
+    unsigned poll_interval;   /* iterations between two polls while work is ready */
+    unsigned polls_skipped;   /* since the last poll */
+    int64_t last_poll;        /* real time of the last poll */
+    uint64_t iterations;
+    uint64_t polls;
+
+    struct poller poller;
+    struct wake wake;
+    struct handle_pool handles;
+    struct fd_callbacks **descriptors; /* by number; NULL where nobody watches */
+    size_t descriptor_capacity;
+
+    struct loop_extension *extension; /* owned; NULL until the first task */
+    hoop_loop_options options;
+    int64_t virtual_now;      /* the virtual clock */
+    pthread_t thread;         /* valid while running */
+
+    hoop_exception_fn exception_handler; /* NULL: the default one */
+    void *exception_arg;
+    void (*before_wait)(void *arg);
+    void (*after_wait)(void *arg);
+    void *wait_arg;
+
+    atomic_size_t references;
+};
+
+/* The loop that runs in this thread. For the layers above as well. */
+extern _Thread_local hoop_loop *running_loop;
+
+/* 0, or the error for using LOOP here and now: closed, NULL, or in debug mode from
+ * the wrong thread. For the layers above as well. */
+#define LOOP_CHECK(loop) \
+    (LIKELY((loop) != NULL && !(loop)->closed && !(loop)->debug) ? 0 : loop_check(loop, __func__))
+int loop_check(const hoop_loop *loop, const char *function);
+
+/* Hangs EXTENSION on the loop, which has none. For the layer above. */
+void loop_extend(hoop_loop *loop, struct loop_extension *extension);
+
+/* The nanosecond deadline for a delay in seconds, with the rules of hoop_call_later; a
+ * negative error for a delay that is none. For the layers above as well. */
+int64_t loop_deadline(hoop_loop *loop, double delay);
+
+/* ready.c */
+int handle_pool_reserve(hoop_loop *loop);
+void handle_pool_done(hoop_loop *loop);
+
+/* wake.c */
+int wake_init(hoop_loop *loop);
+void wake_done(hoop_loop *loop);
+/* Moves what other threads posted to the ready queue. */
+void wake_collect(hoop_loop *loop);
+/* Says that the loop will not look at its posts until it is woken. False if there are
+ * some already: do not wait. */
+bool wake_sleep(hoop_loop *loop);
+void wake_resume(hoop_loop *loop);
+/* Refuses posts from now on. */
+void wake_close(hoop_loop *loop);
+
+static inline bool wake_is_pending(const hoop_loop *loop)
+{
+    return atomic_load_explicit(&loop->wake.pending, memory_order_acquire);
+}
+
+/* watch.c */
+void descriptors_done(hoop_loop *loop);
+
+/* timer.c */
+/* Runs `expire` of each timer that is due at loop->now. */
+void timers_expire(hoop_loop *loop);
+
+#endif

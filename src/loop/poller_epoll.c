@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The epoll poller. The watch's address is the event's data, so an event costs no
+ * look-up.
+ */
+#include <errno.h>
+#include <sys/epoll.h>
+
+#include "base/sys.h"
+#include "loop/poller.h"
+
+/* How many events one wait takes; more are there at the next one. */
+#define EVENTS_PER_WAIT 256
+
+static uint32_t events_for(const hoop_watch *watch)
+{
+    uint32_t events = watch->edge ? EPOLLET : 0;
+    if (watch->interest & HOOP_READABLE)
+        events |= EPOLLIN | EPOLLRDHUP;
+    if (watch->interest & HOOP_WRITABLE)
+        events |= EPOLLOUT;
+    return events;
+}
+
+/* Errors and hang-ups make a descriptor ready both ways: the syscall that follows
+ * tells what happened. */
+static unsigned flags_from(uint32_t events)
+{
+    unsigned flags = 0;
+    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        flags |= HOOP_READABLE;
+    if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
+        flags |= HOOP_WRITABLE;
+    return flags;
+}
+
+static int epoll_open(struct poller *poller)
+{
+    poller->fd = sys_epoll_create();
+    return poller->fd < 0 ? poller->fd : 0;
+}
+
+static void epoll_close(struct poller *poller)
+{
+    sys_close(poller->fd);
+}
+
+static int epoll_add(struct poller *poller, hoop_watch *watch)
+{
+    return sys_epoll_control(poller->fd, EPOLL_CTL_ADD, watch->fd, events_for(watch), watch);
+}
+
+static int epoll_change(struct poller *poller, hoop_watch *watch)
+{
+    int rc = sys_epoll_control(poller->fd, EPOLL_CTL_MOD, watch->fd, events_for(watch), watch);
+    /* The descriptor was closed behind our back, and its number has come again. */
+    return rc == -ENOENT ? epoll_add(poller, watch) : rc;
+}
+
+static void epoll_remove(struct poller *poller, hoop_watch *watch)
+{
+    sys_epoll_forget(poller->fd, watch->fd);
+}
+
+static int epoll_wait_for(struct poller *poller, int64_t timeout)
+{
+    struct epoll_event events[EVENTS_PER_WAIT];
+    int count = sys_epoll_wait(poller->fd, events, EVENTS_PER_WAIT, timeout);
+    for (int i = 0; i < count; i++) {
+        hoop_watch *watch = events[i].data.ptr;
+        unsigned flags = flags_from(events[i].events) & watch->interest;
+        watch->ready |= flags;
+        watch->notify(watch, flags);
+    }
+    return count;
+}
+
+const struct poller_ops poller_epoll = {
+    .name = "epoll",
+    .open = epoll_open,
+    .close = epoll_close,
+    .add = epoll_add,
+    .change = epoll_change,
+    .remove = epoll_remove,
+    .wait = epoll_wait_for,
+};

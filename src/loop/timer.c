@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Timers: a heap by deadline, emptied into the ready queue as time passes.
+ */
+#include <errno.h>
+
+#include "loop/loop.h"
+
+void hoop_timer_init(hoop_timer *timer, void (*expire)(hoop_timer *timer))
+{
+    *timer = (hoop_timer){.expire = expire};
+}
+
+int hoop_timer_start(hoop_loop *loop, hoop_timer *timer, int64_t deadline)
+{
+    timer->deadline = deadline;
+    return heap_insert(&loop->timers, timer) ? 0 : -ENOMEM;
+}
+
+void hoop_timer_stop(hoop_loop *loop, hoop_timer *timer)
+{
+    if (timer->position != 0)
+        heap_remove(&loop->timers, timer);
+}
+
+void timers_expire(hoop_loop *loop)
+{
+    while (!heap_is_empty(&loop->timers) && heap_first_deadline(&loop->timers) <= loop->now) {
+        hoop_timer *timer = heap_first(&loop->timers);
+        heap_remove(&loop->timers, timer);
+        timer->expire(timer);
+    }
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Callbacks from other threads. They wait in a list under a lock, and the loop takes
+ * the whole list at once.
+ *
+ * Who posts wakes the loop only if it sleeps. `sleeping` is read and written under the
+ * same lock as the list, so either the loop sees the post before it sleeps, or the
+ * poster sees that it sleeps: no wake-up is lost. The eventfd is edge-triggered and
+ * never read; each write is a new edge.
+ */
+#include <errno.h>
+
+#include "base/alloc.h"
+#include "base/context.h"
+#include "base/sys.h"
+#include "loop/loop.h"
+
+/* A list that grew beyond this is freed once it is empty. */
+#define POSTS_KEPT 4096
+
+static void post_list_done(struct post_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        context_unref(list->items[i].context);
+    alloc_free(list->items);
+    *list = (struct post_list){0};
+}
+
+static int post_list_append(struct post_list *list, struct post post)
+{
+    if (UNLIKELY(list->count == list->capacity)) {
+        size_t capacity = list->capacity == 0 ? 64 : list->capacity * 2;
+        struct post *items = alloc_array(list->items, capacity, sizeof *items);
+        if (items == NULL)
+            return -ENOMEM;
+        list->items = items;
+        list->capacity = capacity;
+    }
+    list->items[list->count++] = post;
+    return 0;
+}
+
+int(hoop_call_soon_threadsafe)(hoop_loop *loop, hoop_callback_fn fn, void *arg)
+{
+    if (loop == NULL || fn == NULL)
+        return -EINVAL;
+    struct wake *wake = &loop->wake;
+    struct post post = {fn, arg, context_capture()};
+    pthread_mutex_lock(&wake->lock);
+    int rc = wake->closed ? HOOP_ECLOSED : post_list_append(&wake->incoming, post);
+    bool must_signal = rc == 0 && wake->sleeping;
+    if (rc == 0)
+        atomic_store_explicit(&wake->pending, true, memory_order_release);
+    if (must_signal) {
+        wake->sleeping = false;
+        sys_eventfd_signal(wake->fd); /* under the lock: closing waits for it */
+    }
+    pthread_mutex_unlock(&wake->lock);
+    if (rc < 0)
+        context_unref(post.context);
+    return rc;
+}
+
+/* Runs what was collected, in the order in which it was posted. */
+static void run_posts(hoop_ready *ready)
+{
+    hoop_loop *loop = CONTAINER_OF(ready, hoop_loop, wake.ready);
+    struct post_list *posts = &loop->wake.running;
+    for (size_t i = 0; i < posts->count; i++) {
+        struct post *post = &posts->items[i];
+        hoop_context **outer = context_enter(&post->context);
+        post->fn(post->arg);
+        context_enter(outer);
+        context_unref(post->context);
+    }
+    posts->count = 0;
+    if (posts->capacity > POSTS_KEPT)
+        post_list_done(posts);
+}
+
+void wake_collect(hoop_loop *loop)
+{
+    struct wake *wake = &loop->wake;
+    if (hoop_ready_is_queued(&wake->ready))
+        return; /* the last lot has not run yet */
+    pthread_mutex_lock(&wake->lock);
+    struct post_list empty = wake->running;
+    wake->running = wake->incoming;
+    wake->incoming = empty;
+    atomic_store_explicit(&wake->pending, false, memory_order_relaxed);
+    pthread_mutex_unlock(&wake->lock);
+    if (wake->running.count > 0)
+        hoop_ready_push(loop, &wake->ready);
+}
+
+bool wake_sleep(hoop_loop *loop)
+{
+    struct wake *wake = &loop->wake;
+    pthread_mutex_lock(&wake->lock);
+    wake->sleeping = wake->incoming.count == 0;
+    bool may_sleep = wake->sleeping;
+    pthread_mutex_unlock(&wake->lock);
+    return may_sleep;
+}
+
+void wake_resume(hoop_loop *loop)
+{
+    pthread_mutex_lock(&loop->wake.lock);
+    loop->wake.sleeping = false;
+    pthread_mutex_unlock(&loop->wake.lock);
+}
+
+static void wake_notify(hoop_watch *watch, unsigned events)
+{
+    (void)watch;
+    (void)events; /* having woken is all; the loop looks at its posts anyway */
+}
+
+int wake_init(hoop_loop *loop)
+{
+    struct wake *wake = &loop->wake;
+    wake->fd = sys_eventfd();
+    if (wake->fd < 0)
+        return wake->fd;
+    hoop_watch_init(&wake->watch, wake_notify);
+    int rc = hoop_watch_start(loop, &wake->watch, wake->fd);
+    if (rc < 0) {
+        sys_close(wake->fd);
+        return rc;
+    }
+    pthread_mutex_init(&wake->lock, NULL);
+    hoop_ready_init(&wake->ready, run_posts);
+    wake->sleeping = true;
+    return 0;
+}
+
+void wake_close(hoop_loop *loop)
+{
+    pthread_mutex_lock(&loop->wake.lock);
+    loop->wake.closed = true;
+    pthread_mutex_unlock(&loop->wake.lock);
+}
+
+void wake_done(hoop_loop *loop)
+{
+    struct wake *wake = &loop->wake;
+    hoop_watch_stop(loop, &wake->watch);
+    sys_close(wake->fd);
+    post_list_done(&wake->incoming);
+    post_list_done(&wake->running);
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Watching file descriptors, in two ways: edge-triggered watches that remember what is
+ * ready, for those who do their own I/O on the loop (embed.h); and level-triggered
+ * callbacks for other libraries' descriptors (add_reader, add_writer).
+ */
+#include <errno.h>
+
+#include "base/alloc.h"
+#include "base/context.h"
+#include "loop/loop.h"
+
+/* ---- edge-triggered watches ---- */
+
+void hoop_watch_init(hoop_watch *watch, void (*notify)(hoop_watch *, unsigned events))
+{
+    *watch = (hoop_watch){.fd = -1, .notify = notify};
+}
+
+int hoop_watch_start(hoop_loop *loop, hoop_watch *watch, int fd)
+{
+    int rc = LOOP_CHECK(loop);
+    if (rc < 0)
+        return rc;
+    assert(watch->fd == -1);
+    watch->fd = fd;
+    watch->edge = true;
+    watch->interest = HOOP_READABLE | HOOP_WRITABLE;
+    watch->ready = 0;
+    rc = loop->poller.ops->add(&loop->poller, watch);
+    if (rc < 0)
+        watch->fd = -1;
+    return rc;
+}
+
+void hoop_watch_clear(hoop_watch *watch, unsigned flags)
+{
+    watch->ready &= ~flags;
+}
+
+void hoop_watch_stop(hoop_loop *loop, hoop_watch *watch)
+{
+    if (watch->fd < 0)
+        return;
+    loop->poller.ops->remove(&loop->poller, watch);
+    watch->fd = -1;
+    watch->ready = 0;
+}
+
+/* ---- readers and writers ---- */
+
+/* One direction of a descriptor; on the ready queue while its callback is due. */
+struct fd_callback {
+    hoop_ready ready;
+    hoop_callback_fn fn; /* NULL: nobody watches this direction */
+    void *arg;
+    hoop_context *context; /* a reference, or NULL */
+};
+
+struct fd_callbacks {
+    hoop_watch watch; /* level-triggered, for the directions that have a callback */
+    hoop_loop *loop;
+    struct fd_callback reader;
+    struct fd_callback writer;
+};
+
+static void fd_callback_run(hoop_ready *ready)
+{
+    struct fd_callback *callback = CONTAINER_OF(ready, struct fd_callback, ready);
+    hoop_callback_fn fn = callback->fn;
+    void *arg = callback->arg;
+    hoop_context *context = context_ref(callback->context);
+    hoop_context **outer = context_enter(&context);
+    fn(arg); /* may remove this very watch */
+    context_enter(outer);
+    context_unref(context);
+}
+
+static void descriptor_notify(hoop_watch *watch, unsigned events)
+{
+    struct fd_callbacks *descriptor = CONTAINER_OF(watch, struct fd_callbacks, watch);
+    watch->ready = 0; /* the kernel tells again at each poll */
+    if ((events & HOOP_READABLE) && descriptor->reader.fn != NULL)
+        hoop_ready_push(descriptor->loop, &descriptor->reader.ready);
+    if ((events & HOOP_WRITABLE) && descriptor->writer.fn != NULL)
+        hoop_ready_push(descriptor->loop, &descriptor->writer.ready);
+}
+
+static struct fd_callbacks *descriptor_find(const hoop_loop *loop, int fd)
+{
+    return fd >= 0 && (size_t)fd < loop->descriptor_capacity ? loop->descriptors[fd] : NULL;
+}
+
+static int grow_table(hoop_loop *loop, int fd)
+{
+    size_t capacity = loop->descriptor_capacity == 0 ? 64 : loop->descriptor_capacity;
+    while (capacity <= (size_t)fd)
+        capacity *= 2;
+    struct fd_callbacks **table = alloc_array(loop->descriptors, capacity, sizeof(void *));
+    if (table == NULL)
+        return -ENOMEM;
+    for (size_t i = loop->descriptor_capacity; i < capacity; i++)
+        table[i] = NULL;
+    loop->descriptors = table;
+    loop->descriptor_capacity = capacity;
+    return 0;
+}
+
+/* The entry of FD, new and not registered if there was none; NULL without memory. */
+static struct fd_callbacks *descriptor_get(hoop_loop *loop, int fd)
+{
+    struct fd_callbacks *descriptor = descriptor_find(loop, fd);
+    if (descriptor != NULL)
+        return descriptor;
+    if ((size_t)fd >= loop->descriptor_capacity && grow_table(loop, fd) < 0)
+        return NULL;
+    descriptor = alloc_zeroed(sizeof *descriptor);
+    if (descriptor == NULL)
+        return NULL;
+    descriptor->loop = loop;
+    hoop_watch_init(&descriptor->watch, descriptor_notify);
+    hoop_ready_init(&descriptor->reader.ready, fd_callback_run);
+    hoop_ready_init(&descriptor->writer.ready, fd_callback_run);
+    return loop->descriptors[fd] = descriptor;
+}
+
+static void fd_callback_clear(struct fd_callback *callback)
+{
+    hoop_ready_remove(&callback->ready);
+    context_unref(callback->context);
+    callback->context = NULL;
+    callback->fn = NULL;
+}
+
+static void descriptor_free(hoop_loop *loop, struct fd_callbacks *descriptor, int fd)
+{
+    fd_callback_clear(&descriptor->reader);
+    fd_callback_clear(&descriptor->writer);
+    loop->descriptors[fd] = NULL;
+    alloc_free(descriptor);
+}
+
+/* Tells the poller which directions are watched now. */
+static int descriptor_update(struct fd_callbacks *descriptor, int fd, unsigned interest)
+{
+    struct poller *poller = &descriptor->loop->poller;
+    hoop_watch *watch = &descriptor->watch;
+    hoop_watch before = *watch;
+    watch->fd = fd;
+    watch->interest = interest;
+    int rc = before.fd < 0 ? poller->ops->add(poller, watch) : poller->ops->change(poller, watch);
+    if (rc < 0)
+        *watch = before;
+    return rc;
+}
+
+static struct fd_callback *direction_of(struct fd_callbacks *descriptor, unsigned direction)
+{
+    return direction == HOOP_READABLE ? &descriptor->reader : &descriptor->writer;
+}
+
+static unsigned interest_of(const struct fd_callbacks *descriptor)
+{
+    return (descriptor->reader.fn != NULL ? (unsigned)HOOP_READABLE : 0) |
+           (descriptor->writer.fn != NULL ? (unsigned)HOOP_WRITABLE : 0);
+}
+
+static int add_callback(hoop_loop *loop, int fd, unsigned direction, hoop_callback_fn fn, void *arg)
+{
+    int rc = LOOP_CHECK(loop);
+    if (rc < 0)
+        return rc;
+    if (fn == NULL)
+        return misuse(loop->debug, -EINVAL, "watching for NULL");
+    if (fd < 0)
+        return misuse(loop->debug, -EBADF, "watching a descriptor");
+    struct fd_callbacks *descriptor = descriptor_get(loop, fd);
+    if (descriptor == NULL)
+        return -ENOMEM;
+    rc = descriptor_update(descriptor, fd, interest_of(descriptor) | direction);
+    if (rc < 0) {
+        if (descriptor->watch.fd < 0)
+            descriptor_free(loop, descriptor, fd);
+        return rc;
+    }
+    struct fd_callback *callback = direction_of(descriptor, direction);
+    fd_callback_clear(callback);
+    callback->fn = fn;
+    callback->arg = arg;
+    callback->context = context_capture();
+    return 0;
+}
+
+int(hoop_add_reader)(hoop_loop *loop, int fd, hoop_callback_fn fn, void *arg)
+{
+    return add_callback(loop, fd, HOOP_READABLE, fn, arg);
+}
+
+int(hoop_add_writer)(hoop_loop *loop, int fd, hoop_callback_fn fn, void *arg)
+{
+    return add_callback(loop, fd, HOOP_WRITABLE, fn, arg);
+}
+
+static int remove_callback(hoop_loop *loop, int fd, unsigned direction)
+{
+    int rc = LOOP_CHECK(loop);
+    if (rc < 0)
+        return rc;
+    struct fd_callbacks *descriptor = descriptor_find(loop, fd);
+    if (descriptor == NULL || direction_of(descriptor, direction)->fn == NULL)
+        return 0;
+    fd_callback_clear(direction_of(descriptor, direction));
+    if (interest_of(descriptor) != 0) {
+        /* If the kernel refuses, it goes on telling of both; nobody listens to one. */
+        (void)descriptor_update(descriptor, fd, interest_of(descriptor));
+        return 1;
+    }
+    hoop_watch_stop(loop, &descriptor->watch);
+    descriptor_free(loop, descriptor, fd);
+    return 1;
+}
+
+int hoop_remove_reader(hoop_loop *loop, int fd)
+{
+    return remove_callback(loop, fd, HOOP_READABLE);
+}
+
+int hoop_remove_writer(hoop_loop *loop, int fd)
+{
+    return remove_callback(loop, fd, HOOP_WRITABLE);
+}
+
+void descriptors_done(hoop_loop *loop)
+{
+    for (size_t fd = 0; fd < loop->descriptor_capacity; fd++) {
+        if (loop->descriptors[fd] == NULL)
+            continue;
+        hoop_watch_stop(loop, &loop->descriptors[fd]->watch);
+        descriptor_free(loop, loop->descriptors[fd], (int)fd);
+    }
+    alloc_free(loop->descriptors);
+    loop->descriptors = NULL;
+    loop->descriptor_capacity = 0;
+}

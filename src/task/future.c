@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Futures: see hoop/future.h for what they mean, future.h for what they are made of.
+ */
+#include "task/future.h"
+
+#include <errno.h>
+#include <hoop/error.h>
+#include <stdarg.h>
+
+#include "base/alloc.h"
+#include "task/scheduler.h"
+
+static void drop_callbacks(hoop_future *future);
+
+/* ---- the inside ---- */
+
+void future_init(hoop_future *future, struct scheduler *scheduler, hoop_link *list)
+{
+    list_init(&future->observers);
+    list_append(list, &future->link);
+    future->loop = scheduler->loop;
+    future->result = HOOP_EPENDING;
+    future->references = 1;
+}
+
+void future_resolve(hoop_future *future, int64_t result)
+{
+    assert(!future->done);
+    if (future->message != NULL && result != future->result)
+        future_set_message(future, result, NULL); /* it told of another error */
+    future->result = result;
+    future->done = true;
+    for (hoop_link *link; (link = list_pop(&future->observers)) != NULL;) {
+        struct observer *observer = CONTAINER_OF(link, struct observer, link);
+        observer->notify(observer);
+    }
+}
+
+void future_set_message(hoop_future *future, int64_t code, char *message)
+{
+    alloc_free(future->message);
+    future->message = message;
+    future->result = code;
+}
+
+void future_done(hoop_future *future)
+{
+    if (future->done && future->result < 0 && future->result != -ECANCELED && !future->retrieved) {
+        future->retrieved = true;
+        hoop_exception exception = {
+            .message = future->is_task ? "task error was never retrieved"
+                                       : "future error was never retrieved",
+            .error = future->result,
+            .error_message = future->message,
+            .task = future->is_task ? CONTAINER_OF(future, hoop_task, future) : NULL,
+            .future = future,
+        };
+        hoop_call_exception_handler(future->loop, &exception);
+    }
+    drop_callbacks(future);
+    list_remove(&future->link);
+    alloc_free(future->message);
+    future->message = NULL;
+}
+
+void future_orphan(hoop_future *future)
+{
+    assert(list_is_empty(&future->observers)); /* tasks and callbacks went before */
+    list_remove(&future->link);
+    future->loop = NULL;
+}
+
+/* ---- life and outcome ---- */
+
+hoop_future *hoop_future_new(hoop_loop *loop)
+{
+    if (loop == NULL)
+        loop = running_loop;
+    int rc = LOOP_CHECK(loop);
+    if (rc < 0)
+        return misuse_null(false, rc, __func__);
+    struct scheduler *scheduler = scheduler_of(loop);
+    hoop_future *future = scheduler != NULL ? alloc_zeroed(sizeof *future) : NULL;
+    if (future == NULL)
+        return misuse_null(false, -ENOMEM, __func__);
+    future_init(future, scheduler, &scheduler->futures);
+    return future;
+}
+
+hoop_future *hoop_future_ref(hoop_future *future)
+{
+    future->references++;
+    return future;
+}
+
+void hoop_future_unref(hoop_future *future)
+{
+    if (future == NULL || --future->references > 0)
+        return;
+    future_done(future);
+    if (future->is_task)
+        task_free(CONTAINER_OF(future, hoop_task, future));
+    else
+        alloc_free(future);
+}
+
+/* 0, or why the outcome cannot be set from outside. */
+static int check_settable(const hoop_future *future)
+{
+    return future->is_task ? HOOP_ENOTFUTURE : future->done ? HOOP_EDONE : 0;
+}
+
+int hoop_future_set_result(hoop_future *future, int64_t result)
+{
+    int rc = result < 0 ? -EINVAL : check_settable(future);
+    if (rc == 0)
+        future_resolve(future, result);
+    return rc;
+}
+
+int hoop_future_set_error(hoop_future *future, int64_t code, const char *format, ...)
+{
+    int rc = code >= 0 ? -EINVAL : check_settable(future);
+    if (rc < 0)
+        return rc;
+    char *message = NULL;
+    if (format != NULL) {
+        va_list arguments;
+        va_start(arguments, format);
+        message = alloc_format(format, arguments);
+        va_end(arguments);
+    }
+    future_set_message(future, code, message);
+    future_resolve(future, code);
+    return 0;
+}
+
+bool hoop_future_cancel(hoop_future *future)
+{
+    if (future->is_task)
+        return hoop_task_cancel(CONTAINER_OF(future, hoop_task, future));
+    if (future->done)
+        return false;
+    future_resolve(future, -ECANCELED);
+    return true;
+}
+
+bool hoop_future_is_done(const hoop_future *future)
+{
+    return future->done;
+}
+
+bool hoop_future_is_cancelled(const hoop_future *future)
+{
+    return future->done && future->result == -ECANCELED;
+}
+
+int64_t hoop_future_result(hoop_future *future)
+{
+    if (!future->done)
+        return HOOP_EPENDING;
+    future->retrieved = true;
+    return future->result;
+}
+
+const char *hoop_future_error_message(const hoop_future *future)
+{
+    return future->done && future->message != NULL ? future->message : "";
+}
+
+hoop_loop *hoop_future_loop(const hoop_future *future)
+{
+    return future->loop;
+}
+
+/* ---- waiting ---- */
+
+struct future_wait {
+    struct wait wait;
+    hoop_future *future;
+};
+
+static hoop_future *target(const struct wait *wait)
+{
+    return CONTAINER_OF(wait, struct future_wait, wait)->future;
+}
+
+/* A task that is cancelled with its awaiter ends in its own time; the wait goes on. */
+static hoop_task *cancel_target(struct wait *wait)
+{
+    hoop_future *future = target(wait);
+    if (future->is_task)
+        return CONTAINER_OF(future, hoop_task, future);
+    hoop_future_cancel(future); /* this wakes us */
+    return NULL;
+}
+
+const struct wait_kind future_wait_cancelling = {"awaits", cancel_target, target};
+const struct wait_kind future_wait_shielding = {"awaits, shielding,", wait_cancel, target};
+
+int future_may_wait(const hoop_future *future, const char *function)
+{
+    int rc = wait_may_park(function);
+    if (rc < 0)
+        return rc;
+    bool explain = running_loop->debug;
+    if (future == &task_running()->future)
+        return misuse(explain, -EDEADLK, function);
+    if (!future->done && future->loop != running_loop)
+        return misuse(explain, future->loop == NULL ? HOOP_ECLOSED : HOOP_EOTHERLOOP, function);
+    return 0;
+}
+
+/* Copies the outcome's message to the task that hears of it. */
+static void pass_message(hoop_task *task, hoop_future *future)
+{
+    if (LIKELY(future->message == NULL && task->future.message == NULL))
+        return;
+    char *copy = future->message != NULL ? alloc_string(future->message) : NULL;
+    future_set_message(&task->future, future->result, copy);
+}
+
+int64_t future_wait(hoop_future *future, const struct wait_kind *kind, bool *ret_cancelled)
+{
+    int64_t rc = 0;
+    if (future->done) {
+        wait_spend();
+    } else {
+        struct future_wait wait = {.future = future};
+        wait_init(&wait.wait, kind);
+        list_append(&future->observers, &wait.wait.observer.link);
+        rc = wait_park(&wait.wait);
+    }
+    if (ret_cancelled != NULL)
+        *ret_cancelled = rc < 0;
+    if (rc < 0)
+        return rc;
+    assert(future->done);
+    future->retrieved = true;
+    if (future->result < 0)
+        pass_message(task_running(), future);
+    return future->result;
+}
+
+int64_t hoop_future_await(hoop_future *future)
+{
+    if (future == NULL)
+        return hoop_last_error();
+    int rc = future_may_wait(future, __func__);
+    if (rc < 0)
+        return rc;
+    hoop_future_ref(future);
+    int64_t result = future_wait(future, &future_wait_cancelling, NULL);
+    hoop_future_unref(future);
+    return result;
+}
+
+/* ---- done callbacks ---- */
+
+struct done_callback {
+    struct observer observer; /* on the future until it is done */
+    hoop_ready ready;         /* then on the loop's queue */
+    hoop_link link;           /* on scheduler->callbacks, all the time */
+    hoop_future *future;      /* a reference once it is done; borrowed before */
+    hoop_done_fn fn;
+    void *arg;
+    hoop_context *context;
+};
+
+static void done_callback_free(struct done_callback *callback)
+{
+    list_remove(&callback->observer.link);
+    hoop_ready_remove(&callback->ready);
+    list_remove(&callback->link);
+    context_unref(callback->context);
+    alloc_free(callback);
+}
+
+static void done_callback_run(hoop_ready *ready)
+{
+    struct done_callback *callback = CONTAINER_OF(ready, struct done_callback, ready);
+    hoop_future *future = callback->future;
+    hoop_done_fn fn = callback->fn;
+    void *arg = callback->arg;
+    hoop_context *context = context_ref(callback->context);
+    done_callback_free(callback);
+    hoop_context **outer = context_enter(&context);
+    fn(future, arg);
+    context_enter(outer);
+    context_unref(context);
+    hoop_future_unref(future);
+}
+
+static void done_callback_notify(struct observer *observer)
+{
+    struct done_callback *callback = CONTAINER_OF(observer, struct done_callback, observer);
+    hoop_future_ref(callback->future);
+    hoop_ready_push(callback->future->loop, &callback->ready);
+}
+
+int hoop_future_add_done_callback(hoop_future *future, hoop_done_fn fn, void *arg)
+{
+    if (fn == NULL)
+        return -EINVAL;
+    if (future->loop == NULL)
+        return HOOP_ECLOSED;
+    int rc = LOOP_CHECK(future->loop);
+    if (rc < 0)
+        return rc;
+    struct done_callback *callback = alloc_zeroed(sizeof *callback);
+    if (callback == NULL)
+        return -ENOMEM;
+    *callback = (struct done_callback){
+        .observer.notify = done_callback_notify,
+        .future = future,
+        .fn = fn,
+        .arg = arg,
+        .context = context_capture(),
+    };
+    list_init(&callback->observer.link);
+    hoop_ready_init(&callback->ready, done_callback_run);
+    list_append(&scheduler_of(future->loop)->callbacks, &callback->link);
+    if (future->done)
+        done_callback_notify(&callback->observer);
+    else
+        list_append(&future->observers, &callback->observer.link);
+    return 0;
+}
+
+int hoop_future_remove_done_callback(hoop_future *future, hoop_done_fn fn, void *arg)
+{
+    int removed = 0;
+    for (hoop_link *link = future->observers.next; link != &future->observers;) {
+        struct observer *observer = CONTAINER_OF(link, struct observer, link);
+        link = link->next;
+        if (observer->notify != done_callback_notify)
+            continue;
+        struct done_callback *callback = CONTAINER_OF(observer, struct done_callback, observer);
+        if (callback->fn == fn && callback->arg == arg) {
+            done_callback_free(callback);
+            removed++;
+        }
+    }
+    return removed;
+}
+
+/* A future that goes before it is done takes its callbacks with it; a task that waited
+ * for it would hold a reference. */
+static void drop_callbacks(hoop_future *future)
+{
+    while (!list_is_empty(&future->observers)) {
+        struct observer *observer = CONTAINER_OF(future->observers.next, struct observer, link);
+        assert(observer->notify == done_callback_notify);
+        done_callback_free(CONTAINER_OF(observer, struct done_callback, observer));
+    }
+}
+
+void future_callbacks_drop(struct scheduler *scheduler)
+{
+    while (!list_is_empty(&scheduler->callbacks)) {
+        struct done_callback *callback =
+            CONTAINER_OF(scheduler->callbacks.next, struct done_callback, link);
+        hoop_future *reference = callback->future->done ? callback->future : NULL;
+        done_callback_free(callback);
+        hoop_future_unref(reference);
+    }
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The inside of a future, which is also the head of every task.
+ */
+#ifndef TASK_FUTURE_H
+#define TASK_FUTURE_H
+
+#include <hoop/future.h>
+
+#include "base/list.h"
+#include "task/wait.h"
+
+struct hoop_future {
+    hoop_link observers; /* struct observer: who is told when it is done, in order */
+    hoop_link link;      /* on the scheduler's list of tasks or futures; a task leaves when
+                            it is done, a future when it is freed */
+    hoop_loop *loop;     /* NULL once that is closed */
+    int64_t result;      /* once done, the outcome; before, the code that `message` is of */
+    char *message;       /* owned; NULL if there is none */
+    uint32_t references;
+    bool is_task;
+    bool done;
+    bool retrieved;      /* somebody has seen the outcome */
+};
+
+struct scheduler;
+
+void future_init(hoop_future *future, struct scheduler *scheduler, hoop_link *list);
+
+/* Sets the outcome, and tells the observers. It must be pending. */
+void future_resolve(hoop_future *future, int64_t result);
+
+/* Replaces the message with MESSAGE, of error CODE; takes ownership. */
+void future_set_message(hoop_future *future, int64_t code, char *message);
+
+/* Reports an error that nobody retrieved, and frees the message: the last thing before
+ * the memory goes. */
+void future_done(hoop_future *future);
+
+/* The loop goes: nobody will hear of this future any more. */
+void future_orphan(hoop_future *future);
+
+/* Frees the done callbacks that SCHEDULER still knows. */
+void future_callbacks_drop(struct scheduler *scheduler);
+
+/* How a wait for a future reacts to cancellation. */
+extern const struct wait_kind future_wait_cancelling; /* cancels the future, goes on waiting */
+extern const struct wait_kind future_wait_shielding;  /* leaves it alone and returns */
+
+/* Waits for FUTURE in the running task: its outcome, with its message handed to the task;
+ * or -ECANCELED if the wait was cancelled first, which *RET_CANCELLED (if not NULL) tells. */
+int64_t future_wait(hoop_future *future, const struct wait_kind *kind, bool *ret_cancelled);
+
+/* May the running task wait for FUTURE? 0, or the misuse of FUNCTION. */
+int future_may_wait(const hoop_future *future, const char *function);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Looking at a loop and its tasks from outside.
+ */
+#include <inttypes.h>
+
+#include "task/scheduler.h"
+
+static struct scheduler *scheduler_if_any(const hoop_loop *loop)
+{
+    return (struct scheduler *)(void *)loop->extension;
+}
+
+void hoop_loop_info(const hoop_loop *loop, hoop_info *ret_info)
+{
+    const struct scheduler *scheduler = scheduler_if_any(loop);
+    *ret_info = (hoop_info){
+        .poller = loop->poller.ops->name,
+        .guard = "",
+        .timers = loop->timers.count,
+        .iterations = loop->iterations,
+        .polls = loop->polls,
+    };
+    if (scheduler == NULL)
+        return;
+    ret_info->guard = stack_guard_name(&scheduler->stacks);
+    ret_info->stack_size = scheduler->stacks.stack_size;
+    ret_info->stacks_in_use = scheduler->stacks.in_use;
+    ret_info->stacks_cached = scheduler->stacks.warm_count;
+    ret_info->tasks = scheduler->task_count;
+}
+
+size_t hoop_all_tasks(const hoop_loop *loop, hoop_task **ret_tasks, size_t capacity)
+{
+    const struct scheduler *scheduler = scheduler_if_any(loop);
+    if (scheduler == NULL)
+        return 0;
+    size_t count = 0;
+    const hoop_link *list = &scheduler->tasks;
+    for (hoop_link *link = list->next; link != list && count < capacity; link = link->next)
+        ret_tasks[count++] = CONTAINER_OF(link, hoop_task, future.link);
+    return scheduler->task_count;
+}
+
+/* ---- printing ---- */
+
+static void print_target(const struct wait *wait, FILE *out)
+{
+    hoop_future *target = wait->kind->target != NULL ? wait->kind->target(wait) : NULL;
+    if (target == NULL)
+        return;
+    if (!target->is_task) {
+        fprintf(out, " a future");
+        return;
+    }
+    const hoop_task *task = CONTAINER_OF(target, hoop_task, future);
+    fprintf(out, " #%" PRIu64 " '%s'", task->id, task->name);
+}
+
+static void print_task(const struct scheduler *scheduler, const hoop_task *task, FILE *out)
+{
+    fprintf(out, "  #%" PRIu64 " '%s' ", task->id, task->name);
+    if (task == scheduler->current) {
+        fprintf(out, "runs");
+    } else if (task->wait != NULL) {
+        fprintf(out, "%s", task->wait->kind->verb);
+        print_target(task->wait, out);
+    } else {
+        fprintf(out, task->stack == NULL ? "has not begun" : "is ready");
+    }
+    if (task->cancelling > 0)
+        fprintf(out, ", is being cancelled");
+    fputc('\n', out);
+}
+
+void hoop_print_tasks(const hoop_loop *loop, FILE *out)
+{
+    const struct scheduler *scheduler = scheduler_if_any(loop);
+    fprintf(out, "%zu unfinished tasks\n", scheduler == NULL ? 0 : scheduler->task_count);
+    if (scheduler == NULL)
+        return;
+    for (hoop_link *link = scheduler->tasks.next; link != &scheduler->tasks; link = link->next)
+        print_task(scheduler, CONTAINER_OF(link, hoop_task, future.link), out);
+}

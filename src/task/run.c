@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Running the loop until something is done.
+ */
+#include <errno.h>
+#include <hoop/error.h>
+
+#include "task/scheduler.h"
+
+/* Stops the loop when a future is done: one iteration later, as its other callbacks do. */
+struct run {
+    struct observer observer;
+    hoop_ready ready;
+    hoop_loop *loop;
+};
+
+static void run_notify(struct observer *observer)
+{
+    struct run *run = CONTAINER_OF(observer, struct run, observer);
+    hoop_ready_push(run->loop, &run->ready);
+}
+
+static void run_stop(hoop_ready *ready)
+{
+    hoop_stop(CONTAINER_OF(ready, struct run, ready)->loop);
+}
+
+/* Runs until FUTURE is done; 0, or why it is not. */
+static int run_until(hoop_loop *loop, hoop_future *future)
+{
+    struct run run = {.observer.notify = run_notify, .loop = loop};
+    list_init(&run.observer.link);
+    hoop_ready_init(&run.ready, run_stop);
+    if (future->done)
+        run_notify(&run.observer);
+    else
+        list_append(&future->observers, &run.observer.link);
+    int rc = hoop_run_forever(loop);
+    list_remove(&run.observer.link);
+    hoop_ready_remove(&run.ready);
+    return rc < 0 ? rc : future->done ? 0 : HOOP_ESTOPPED;
+}
+
+int64_t hoop_run_until_done(hoop_loop *loop, hoop_future *future)
+{
+    int rc = LOOP_CHECK(loop);
+    if (rc < 0)
+        return rc;
+    if (future->loop != loop)
+        return misuse(loop->debug, HOOP_EOTHERLOOP, __func__);
+    hoop_future_ref(future);
+    rc = run_until(loop, future);
+    int64_t result = rc < 0 ? rc : hoop_future_result(future);
+    hoop_future_unref(future);
+    return result;
+}
+
+/* A task for hoop_run_until_complete, or NULL. Nothing is created if the loop could not
+ * run anyway. */
+static hoop_task *main_task(hoop_loop *loop, hoop_coroutine_fn fn, void *arg)
+{
+    if (loop == NULL || loop->closed)
+        return misuse_null(loop != NULL && loop->debug, HOOP_ECLOSED, __func__);
+    if (loop->running || running_loop != NULL)
+        return misuse_null(loop->debug, HOOP_ERUNNING, __func__);
+    return hoop_create_task_with(fn, arg, &(hoop_task_options){.loop = loop});
+}
+
+int64_t hoop_run_until_complete(hoop_loop *loop, hoop_coroutine_fn fn, void *arg)
+{
+    hoop_task *task = main_task(loop, fn, arg);
+    if (task == NULL)
+        return hoop_last_error();
+    task->name = "main";
+    int64_t result = hoop_run_until_done(loop, &task->future);
+    hoop_task_detach(task);
+    return result;
+}
+
+/* ---- a whole program ---- */
+
+/* The oldest unfinished task that is not newer than LAST_ID and is not the running one. */
+static hoop_task *first_other(struct scheduler *scheduler, uint64_t last_id)
+{
+    for (hoop_link *link = scheduler->tasks.next; link != &scheduler->tasks; link = link->next) {
+        hoop_task *task = CONTAINER_OF(link, hoop_task, future.link);
+        if (task != scheduler->current && task->id <= last_id)
+            return task;
+    }
+    return NULL;
+}
+
+/* Cancels all tasks but this one, and waits until they have ended. */
+static int64_t cancel_others(void *arg)
+{
+    (void)arg;
+    struct scheduler *scheduler = scheduler_running();
+    uint64_t last_id = scheduler->current->id;
+    for (hoop_link *link = scheduler->tasks.next; link != &scheduler->tasks; link = link->next) {
+        hoop_task *task = CONTAINER_OF(link, hoop_task, future.link);
+        if (task != scheduler->current)
+            hoop_task_cancel(task);
+    }
+    for (hoop_task *task; (task = first_other(scheduler, last_id)) != NULL;) {
+        hoop_task_ref(task);
+        bool was_cancelled;
+        future_wait(&task->future, &future_wait_shielding, &was_cancelled);
+        task->future.retrieved = false; /* nobody has seen it: an error is reported */
+        hoop_task_unref(task);
+        if (was_cancelled)
+            return -ECANCELED;
+    }
+    return 0;
+}
+
+int64_t hoop_run(hoop_coroutine_fn fn, void *arg)
+{
+    if (running_loop != NULL)
+        return misuse(running_loop->debug, HOOP_ERUNNING, __func__);
+    hoop_loop *loop = hoop_new_event_loop();
+    if (loop == NULL)
+        return hoop_last_error();
+    int64_t result = hoop_run_until_complete(loop, fn, arg);
+    struct scheduler *scheduler = (struct scheduler *)(void *)loop->extension;
+    if (scheduler != NULL && scheduler->task_count > 0)
+        (void)!hoop_run_until_complete(loop, cancel_others, NULL);
+    hoop_close(loop);
+    return result;
+}

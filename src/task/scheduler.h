@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the task layer keeps for a loop, and the inside of a task.
+ *
+ * A task is READY (its node is on the loop's queue), running (scheduler->current), or
+ * waiting (task->wait is set, its node is on no queue). It gets a stack at its first
+ * step and gives it back at its end.
+ */
+#ifndef TASK_SCHEDULER_H
+#define TASK_SCHEDULER_H
+
+#include "base/context.h"
+#include "coro/coro.h"
+#include "loop/loop.h"
+#include "task/future.h"
+#include "task/wait.h"
+
+struct hoop_task {
+    hoop_future future;   /* first, so that a task is a future */
+    hoop_ready ready;     /* on the loop's queue iff the task is ready to run */
+    struct coro coro;     /* valid while it has a stack and does not run */
+    struct stack *stack;  /* NULL before the first step and after the last one */
+    struct scheduler *scheduler;
+    hoop_coroutine_fn fn;
+    void *arg;            /* the caller's, or a copy behind this struct */
+    hoop_context *context; /* its bindings: a reference, or NULL */
+    struct wait *wait;    /* what it waits for, on its own stack */
+    struct coro *starter; /* who started it eagerly, and goes on when it first suspends */
+    const char *name;     /* never NULL */
+    uint64_t id;
+    uint32_t cancelling;  /* requests to cancel that were not taken back */
+    uint32_t stack_pages; /* wished stack size; 0: the loop's */
+    bool owns_name;
+    bool has_copy;        /* the argument lies behind the struct: not for the free list */
+    struct hoop_task *next_free;
+};
+
+struct scheduler {
+    struct loop_extension extension; /* first */
+    hoop_loop *loop;
+    hoop_task *current;   /* the running task; NULL while the loop itself runs */
+    unsigned budget;      /* awaits without suspension that it may still make (wait_spend) */
+    struct coro root;     /* the loop's own flow, suspended while a task runs */
+    struct stack *dead_stack; /* of a task that has just left; freed by who runs next */
+    struct coro dead_coro;
+    struct stack_pool stacks;
+    hoop_link tasks;      /* hoop_future.link of each that has not finished, oldest first */
+    hoop_link futures;    /* hoop_future.link of each that is no task */
+    hoop_link callbacks;  /* done callbacks that have not run (future.c) */
+    hoop_link coroutines; /* coroutine objects that were not started (coroutine.c) */
+    size_t task_count;
+    uint64_t last_id;
+    hoop_task *free_tasks;
+    size_t free_count;
+};
+
+/* LOOP's scheduler, made if it has none; NULL without memory. */
+struct scheduler *scheduler_of(hoop_loop *loop);
+
+/* The scheduler of the loop that runs in this thread; NULL without one. */
+static inline struct scheduler *scheduler_running(void)
+{
+    hoop_loop *loop = running_loop;
+    return loop != NULL ? (struct scheduler *)(void *)loop->extension : NULL;
+}
+
+/* The running task, or NULL. */
+static inline hoop_task *task_running(void)
+{
+    struct scheduler *scheduler = scheduler_running();
+    return scheduler != NULL ? scheduler->current : NULL;
+}
+
+/* Suspends the running task, and goes on with whatever is next. Somebody must have put
+ * its node on the ready queue, or must do so later. */
+void scheduler_suspend(struct scheduler *scheduler);
+
+/* Puts the running task at the end of the ready queue and suspends it. */
+void scheduler_yield(struct scheduler *scheduler);
+
+/* hoop_ready.run of every task: its next step, in the loop's own flow. */
+void task_run(hoop_ready *ready);
+
+/* Runs TASK's first step now; returns when it suspends or ends. */
+void task_run_eagerly(hoop_task *task);
+
+/* task.c */
+/* Memory for a task goes back: to the free list, or the heap. */
+void task_free(hoop_task *task);
+/* The coroutine has returned RESULT, or cannot begin. TASK may be gone afterwards. */
+void task_finish(hoop_task *task, int64_t result);
+/* The loop goes, and TASK with it, without another step. */
+void task_abandon(hoop_task *task);
+
+/* coroutine.c */
+void coroutines_drop(struct scheduler *scheduler);
+
+/* overflow.c */
+/* Lets a stack overflow in this thread be reported, if it is not already. */
+void overflow_watch(void);
+
+#endif

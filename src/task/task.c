@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Tasks: making, cancelling, ending and asking them. Running them is scheduler.c.
+ */
+#include <errno.h>
+#include <hoop/error.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "task/scheduler.h"
+
+/* Finished tasks that are kept for reuse. */
+#define FREE_TASKS_MAX 1024
+
+/* ---- making ---- */
+
+/* Memory for a task with COPY_SIZE bytes behind it; the whole struct is to be set. */
+static hoop_task *task_alloc(struct scheduler *scheduler, size_t copy_size)
+{
+    hoop_task *task = scheduler->free_tasks;
+    if (copy_size > 0)
+        return copy_size > SIZE_MAX / 2 ? NULL : alloc_zeroed(sizeof *task + copy_size);
+    if (task == NULL)
+        return alloc_zeroed(sizeof *task);
+    scheduler->free_tasks = task->next_free;
+    scheduler->free_count--;
+    return task;
+}
+
+void task_free(hoop_task *task)
+{
+    if (task->owns_name)
+        alloc_free((char *)(uintptr_t)task->name);
+    struct scheduler *scheduler = task->scheduler;
+    if (task->future.loop == NULL || task->has_copy || scheduler->free_count >= FREE_TASKS_MAX) {
+        alloc_free(task);
+        return;
+    }
+    task->next_free = scheduler->free_tasks;
+    scheduler->free_tasks = task;
+    scheduler->free_count++;
+}
+
+/* A task that is on the loop's list but on no queue, with one reference for the loop and
+ * one for the caller. */
+static hoop_task *task_new(struct scheduler *scheduler, hoop_coroutine_fn fn, void *arg,
+                           size_t copy_size, const char *name)
+{
+    hoop_task *task = task_alloc(scheduler, copy_size);
+    if (UNLIKELY(task == NULL))
+        return NULL;
+    *task = (hoop_task){
+        .future.is_task = true,
+        .scheduler = scheduler,
+        .fn = fn,
+        .arg = arg,
+        .context = context_capture(),
+        .name = name,
+        .id = ++scheduler->last_id,
+        .has_copy = copy_size > 0,
+    };
+    future_init(&task->future, scheduler, &scheduler->tasks);
+    task->future.references = 2;
+    scheduler->task_count++;
+    hoop_ready_init(&task->ready, task_run);
+    if (copy_size > 0)
+        task->arg = memcpy(task + 1, arg, copy_size);
+    return task;
+}
+
+/* The scheduler for a new task that runs FN, or NULL: hoop_last_error tells why. */
+static struct scheduler *scheduler_for(hoop_loop *loop, hoop_coroutine_fn fn, const char *function)
+{
+    int rc = LOOP_CHECK(loop);
+    if (rc == 0 && fn == NULL)
+        rc = -EINVAL;
+    if (UNLIKELY(rc < 0))
+        return misuse_null(loop != NULL && loop->debug, rc, function);
+    struct scheduler *scheduler = scheduler_of(loop);
+    return scheduler != NULL ? scheduler : misuse_null(false, -ENOMEM, function);
+}
+
+static hoop_task *create(hoop_coroutine_fn fn, void *arg, size_t copy_size, const char *name,
+                         const char *function)
+{
+    struct scheduler *scheduler = scheduler_for(running_loop, fn, function);
+    if (UNLIKELY(scheduler == NULL))
+        return NULL;
+    hoop_task *task = task_new(scheduler, fn, arg, copy_size, name);
+    if (UNLIKELY(task == NULL))
+        return misuse_null(false, -ENOMEM, function);
+    list_append(&scheduler->loop->ready, &task->ready.link);
+    return task;
+}
+
+hoop_task *hoop_create_task_named(hoop_coroutine_fn fn, void *arg, const char *name)
+{
+    return create(fn, arg, 0, name != NULL ? name : "task", __func__);
+}
+
+hoop_task *hoop_create_task_copy_named(hoop_coroutine_fn fn, const void *args, size_t size,
+                                       const char *name)
+{
+    return create(fn, (void *)(uintptr_t)args, size, name != NULL ? name : "task", __func__);
+}
+
+hoop_task *hoop_create_task_with(hoop_coroutine_fn fn, void *arg, const hoop_task_options *options)
+{
+    static const hoop_task_options defaults;
+    if (options == NULL)
+        options = &defaults;
+    struct scheduler *scheduler =
+        scheduler_for(options->loop != NULL ? options->loop : running_loop, fn, __func__);
+    if (scheduler == NULL)
+        return NULL;
+    if (options->stack_size != 0 && (options->stack_size < STACK_SIZE_MIN ||
+                                     options->stack_size > (size_t)UINT32_MAX * 4096))
+        return misuse_null(scheduler->loop->debug, -EINVAL, __func__);
+    char *name = options->name != NULL ? alloc_string(options->name) : NULL;
+    hoop_task *task = options->name != NULL && name == NULL
+                          ? NULL
+                          : task_new(scheduler, fn, arg, options->arg_size,
+                                     name != NULL ? name : "task");
+    if (task == NULL) {
+        alloc_free(name);
+        return misuse_null(false, -ENOMEM, __func__);
+    }
+    task->owns_name = name != NULL;
+    size_t page = scheduler->stacks.page_size;
+    task->stack_pages = (uint32_t)((options->stack_size + page - 1) / page);
+    if (options->context != NULL) {
+        context_unref(task->context);
+        task->context = context_ref(options->context);
+    }
+    if (options->eager && running_loop == scheduler->loop)
+        task_run_eagerly(task);
+    else
+        list_append(&scheduler->loop->ready, &task->ready.link);
+    return task;
+}
+
+/* ---- ending ---- */
+
+/* Off the loop's list, without its context and the loop's reference. */
+static void task_leave(hoop_task *task)
+{
+    task->scheduler->task_count--;
+    list_remove(&task->future.link);
+    context_unref(task->context);
+    task->context = NULL;
+}
+
+void task_finish(hoop_task *task, int64_t result)
+{
+    task_leave(task);
+    future_resolve(&task->future, result);
+    hoop_future_unref(&task->future);
+}
+
+void task_abandon(hoop_task *task)
+{
+    struct scheduler *scheduler = task->scheduler;
+    hoop_exception exception = {
+        .message = "task was destroyed but it is pending",
+        .task = task,
+        .future = &task->future,
+    };
+    hoop_call_exception_handler(scheduler->loop, &exception);
+    if (task->wait != NULL)
+        list_remove(&task->wait->observer.link);
+    task->wait = NULL;
+    hoop_ready_remove(&task->ready);
+    if (task->stack != NULL) {
+        coro_done(&task->coro);
+        stack_give(&scheduler->stacks, task->stack);
+        task->stack = NULL;
+    }
+    task_leave(task);
+    task->future.result = -ECANCELED;
+    task->future.done = true;
+    future_callbacks_drop(scheduler);
+    future_orphan(&task->future);
+    hoop_future_unref(&task->future);
+}
+
+/* ---- cancelling ---- */
+
+bool hoop_task_cancel(hoop_task *task)
+{
+    if (task->future.done)
+        return false;
+    /* What it awaits is cancelled with it, and what that awaits: a chain that may be
+     * long, so it is walked, not descended. */
+    for (hoop_task *next = task; next != NULL && !next->future.done;) {
+        next->cancelling++;
+        next = next->wait != NULL ? next->wait->kind->cancel(next->wait) : NULL;
+    }
+    return true;
+}
+
+unsigned hoop_task_uncancel(hoop_task *task)
+{
+    if (task->cancelling > 0)
+        task->cancelling--;
+    return task->cancelling;
+}
+
+unsigned hoop_task_cancelling(const hoop_task *task)
+{
+    return task->cancelling;
+}
+
+/* ---- asking ---- */
+
+hoop_task *hoop_current_task(void)
+{
+    return task_running();
+}
+
+hoop_task *hoop_task_ref(hoop_task *task)
+{
+    hoop_future_ref(&task->future);
+    return task;
+}
+
+void hoop_task_unref(hoop_task *task)
+{
+    if (task != NULL)
+        hoop_future_unref(&task->future);
+}
+
+void hoop_task_detach(hoop_task *task)
+{
+    hoop_task_unref(task);
+}
+
+bool hoop_task_is_done(const hoop_task *task)
+{
+    return task->future.done;
+}
+
+bool hoop_task_is_cancelled(const hoop_task *task)
+{
+    return hoop_future_is_cancelled(&task->future);
+}
+
+int64_t hoop_task_result(hoop_task *task)
+{
+    return hoop_future_result(&task->future);
+}
+
+const char *hoop_task_error_message(const hoop_task *task)
+{
+    return hoop_future_error_message(&task->future);
+}
+
+hoop_future *hoop_task_future(hoop_task *task)
+{
+    return &task->future;
+}
+
+const char *hoop_task_name(const hoop_task *task)
+{
+    return task->name;
+}
+
+uint64_t hoop_task_id(const hoop_task *task)
+{
+    return task->id;
+}
+
+/* ---- errors with a message ---- */
+
+int64_t hoop_error_set(int64_t code, const char *format, ...)
+{
+    hoop_task *task = task_running();
+    if (task == NULL)
+        return code;
+    va_list arguments;
+    va_start(arguments, format);
+    char *message = alloc_format(format, arguments);
+    va_end(arguments);
+    future_set_message(&task->future, code, message);
+    return code;
+}
+
+const char *hoop_error_message(void)
+{
+    hoop_task *task = task_running();
+    return task != NULL && task->future.message != NULL ? task->future.message : "";
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See wait.h.
+ */
+#include "task/wait.h"
+
+#include <errno.h>
+#include <hoop/error.h>
+
+#include "task/scheduler.h"
+
+static void notify_wait(struct observer *observer)
+{
+    wait_wake(CONTAINER_OF(observer, struct wait, observer), 0);
+}
+
+void wait_init(struct wait *wait, const struct wait_kind *kind)
+{
+    *wait = (struct wait){.observer.notify = notify_wait, .kind = kind};
+    list_init(&wait->observer.link);
+}
+
+int64_t wait_park(struct wait *wait)
+{
+    struct scheduler *scheduler = scheduler_running();
+    hoop_task *task = scheduler->current;
+    assert(task->wait == NULL && !list_is_linked(&task->ready.link));
+    wait->task = task;
+    task->wait = wait;
+    if (UNLIKELY(task->cancelling > 0)) {
+        hoop_task *next = wait->kind->cancel(wait);
+        if (next != NULL)
+            hoop_task_cancel(next);
+    }
+    if (task->wait == NULL)
+        wait_spend(); /* woken already */
+    else
+        scheduler_suspend(scheduler);
+    assert(task->wait == NULL && !list_is_linked(&wait->observer.link));
+    return wait->result;
+}
+
+void wait_wake(struct wait *wait, int64_t result)
+{
+    hoop_task *task = wait->task;
+    if (task->wait != wait)
+        return;
+    task->wait = NULL;
+    wait->result = result;
+    list_remove(&wait->observer.link);
+    if (task != task->scheduler->current) /* it is while its own wait_park cancels it */
+        list_append(&task->scheduler->loop->ready, &task->ready.link);
+}
+
+hoop_task *wait_cancel(struct wait *wait)
+{
+    wait_wake(wait, -ECANCELED);
+    return NULL;
+}
+
+int wait_may_park(const char *function)
+{
+    if (LIKELY(task_running() != NULL))
+        return 0;
+    return misuse(running_loop != NULL && running_loop->debug, HOOP_ENOTASK, function);
+}
+
+void wait_spend(void)
+{
+    struct scheduler *scheduler = scheduler_running();
+    if (--scheduler->budget == 0)
+        scheduler_yield(scheduler);
+}
