@@ -74,6 +74,15 @@ static inline void sanitizer_stack_reused(char *low, size_t size)
 
 /* ---- switches ---- */
 
+/* For a function that ends in another coroutine than it began in. */
+#if defined(CORO_TSAN)
+#define SANITIZER_UNTRACED __attribute__((no_sanitize_thread, noinline))
+#elif defined(CORO_ASAN)
+#define SANITIZER_UNTRACED __attribute__((no_sanitize_address, noinline))
+#else
+#define SANITIZER_UNTRACED
+#endif
+
 #if defined(CORO_ASAN)
 
 #include <pthread.h>

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * The switch between stacks on aarch64, for coro.c alone; switch_x86_64.h tells the
- * idea. x18 is the platform's and is left alone. The hints are landing pads for
+ * The switch between stacks on aarch64; switch_x86_64.h tells the idea. x18 is the platform's and is left alone. The hints are landing pads for
  * branch-target identification, and nothing elsewhere.
  *
  * A suspended stack, from its saved pointer upwards: the frame pointer, the address to
- * resume at, the frame of coro_switch. tools/hoop-gdb.py knows this too.
+ * resume at, the frame of the function that switches. tools/hoop-gdb.py knows this too.
  */
 #ifndef CORO_SWITCH_AARCH64_H
 #define CORO_SWITCH_AARCH64_H
@@ -35,23 +34,27 @@ static inline __attribute__((always_inline)) void switch_stacks(void **save, voi
                        "v25", "v26", "v27", "v28", "v29", "v30", "v31");
 }
 
-/* Where a new coroutine begins: calls ENTRY(ARG), both from the stack. */
-__asm__(".pushsection .text\n"
-        ".p2align 4\n"
-        ".type coro_trampoline, %function\n"
-        "coro_trampoline:\n"
-        ".cfi_startproc\n"
-        ".cfi_undefined x30\n"
-        "    hint #38\n" /* bti jc */
-        "    ldp x0, x16, [sp], #16\n"
-        "    blr x16\n"
-        "    brk #0\n"
-        ".cfi_endproc\n"
-        ".size coro_trampoline, . - coro_trampoline\n"
-        ".popsection\n");
+/* Where a new coroutine begins and ends: calls ENTRY(ARG), both from the stack, and resumes
+ * the stack whose saved pointer that returns. Assembled once, by coro.c. */
+#define SWITCH_TRAMPOLINE \
+    ".pushsection .text\n" \
+    ".p2align 4\n" \
+    ".type coro_trampoline, %function\n" \
+    "coro_trampoline:\n" \
+    ".cfi_startproc\n" \
+    ".cfi_undefined x30\n" \
+    "    hint #38\n" /* bti jc */ \
+    "    ldp x0, x16, [sp], #16\n" \
+    "    blr x16\n" \
+    "    mov sp, x0\n" \
+    "    ldp x29, x16, [sp], #16\n" \
+    "    br x16\n" \
+    ".cfi_endproc\n" \
+    ".size coro_trampoline, . - coro_trampoline\n" \
+    ".popsection\n"
 extern char coro_trampoline[] __attribute__((visibility("hidden")));
 
-static inline void *switch_prepare(char *top, void (*entry)(void *), void *arg)
+static inline void *switch_prepare(char *top, void *(*entry)(void *), void *arg)
 {
     uintptr_t *sp = (uintptr_t *)(void *)top - 4;
     sp[0] = 0; /* the end of the frame chain */

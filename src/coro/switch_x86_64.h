@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The switch between stacks on x86-64, for coro.c alone.
+ * The switch between stacks on x86-64.
  *
  * It saves the frame pointer and the address to resume at on the stack it leaves, and
  * the stack pointer in *SAVE. All other registers are declared clobbered, so that the
@@ -10,7 +10,7 @@
  * (docs/decisions/0002-switch.md).
  *
  * A suspended stack, from its saved pointer upwards: the address to resume at, the frame
- * pointer, the frame of coro_switch. tools/hoop-gdb.py knows this too.
+ * pointer, the frame of the function that switches. tools/hoop-gdb.py knows this too.
  */
 #ifndef CORO_SWITCH_X86_64_H
 #define CORO_SWITCH_X86_64_H
@@ -36,27 +36,32 @@ static inline __attribute__((always_inline)) void switch_stacks(void **save, voi
                        "xmm14", "xmm15");
 }
 
-/* Where a new coroutine begins: calls ENTRY(ARG), both from the stack. The undefined
- * return address ends every unwinder's walk here. */
-__asm__(".pushsection .text\n"
-        ".p2align 4\n"
-        ".type coro_trampoline, @function\n"
-        "coro_trampoline:\n"
-        ".cfi_startproc\n"
-        ".cfi_undefined rip\n"
-        "    popq %rdi\n"
-        "    popq %rax\n"
-        "    xorl %ebp, %ebp\n"
-        "    call *%rax\n"
-        "    ud2\n"
-        ".cfi_endproc\n"
-        ".size coro_trampoline, . - coro_trampoline\n"
-        ".popsection\n");
+/* Where a new coroutine begins and ends: calls ENTRY(ARG), both from the stack, and resumes
+ * the stack whose saved pointer that returns. Its call has its ret, so that it leaves the
+ * return prediction of the others alone. The undefined return address ends every unwinder's
+ * walk here. Assembled once, by coro.c. */
+#define SWITCH_TRAMPOLINE \
+    ".pushsection .text\n" \
+    ".p2align 4\n" \
+    ".type coro_trampoline, @function\n" \
+    "coro_trampoline:\n" \
+    ".cfi_startproc\n" \
+    ".cfi_undefined rip\n" \
+    "    popq %rdi\n" \
+    "    popq %rax\n" \
+    "    xorl %ebp, %ebp\n" \
+    "    call *%rax\n" \
+    "    movq %rax, %rsp\n" \
+    "    popq %rax\n" \
+    "    jmp *%rax\n" \
+    ".cfi_endproc\n" \
+    ".size coro_trampoline, . - coro_trampoline\n" \
+    ".popsection\n"
 extern char coro_trampoline[] __attribute__((visibility("hidden")));
 
 /* Lays out an empty stack so that switching to the returned pointer calls ENTRY(ARG).
  * TOP is a multiple of 16. */
-static inline void *switch_prepare(char *top, void (*entry)(void *), void *arg)
+static inline void *switch_prepare(char *top, void *(*entry)(void *), void *arg)
 {
     uintptr_t *sp = (uintptr_t *)(void *)top - 5;
     sp[0] = (uintptr_t)coro_trampoline;

@@ -24,8 +24,10 @@ hoop_loop *hoop_new_event_loop_with(const hoop_loop_options *options)
         return fail_new(NULL, -ENOMEM);
     if (options != NULL)
         loop->options = *options;
-    list_init(&loop->ready);
-    list_init(&loop->batch);
+    list_init(&loop->queues[0]);
+    list_init(&loop->queues[1]);
+    loop->ready = &loop->queues[0];
+    loop->batch = &loop->queues[1];
     loop->debug = loop->options.debug || (debug != NULL && debug[0] != '\0');
     loop->poll_interval = 1;
     atomic_init(&loop->references, 1);
@@ -70,8 +72,8 @@ int hoop_close(hoop_loop *loop)
     if (!loop->closed) {
         loop->closed = true;
         wake_close(loop);
-        drop_queue(&loop->ready);
-        drop_queue(&loop->batch);
+        drop_queue(loop->ready);
+        drop_queue(loop->batch);
         disarm_timers(loop);
         /* After the timers: some of them lie on the stacks that go now. */
         if (loop->extension != NULL)

@@ -55,7 +55,7 @@ int64_t loop_deadline(hoop_loop *loop, double delay)
 /* How long the kernel may keep us: until the next timer, or LIMIT. */
 static int64_t wait_limit(const hoop_loop *loop, int64_t limit)
 {
-    if (!list_is_empty(&loop->ready) || loop->stopping)
+    if (!list_is_empty(loop->ready) || loop->stopping)
         return 0;
     if (heap_is_empty(&loop->timers) || heap_first_deadline(&loop->timers) == CLOCK_NEVER)
         return limit;
@@ -111,7 +111,7 @@ static int poll_virtually(hoop_loop *loop, int64_t timeout)
 
 static int poll_events(hoop_loop *loop, int64_t limit)
 {
-    bool is_busy = !list_is_empty(&loop->ready);
+    bool is_busy = !list_is_empty(loop->ready);
     int64_t timeout = wait_limit(loop, limit);
     int rc;
     if (timeout == 0)
@@ -132,7 +132,7 @@ static int poll_events(hoop_loop *loop, int64_t limit)
 
 static bool poll_is_due(hoop_loop *loop)
 {
-    if (list_is_empty(&loop->ready) || ++loop->polls_skipped >= loop->poll_interval) {
+    if (list_is_empty(loop->ready) || ++loop->polls_skipped >= loop->poll_interval) {
         loop->polls_skipped = 0;
         return true;
     }
@@ -155,12 +155,33 @@ static int collect(hoop_loop *loop, int64_t limit)
     return rc < 0 ? rc : 0;
 }
 
-/* A node may take further nodes off the batch itself (a task that suspends goes on to
- * the next task directly), so the queue is looked at anew each time. */
+/* What is ready becomes the batch; the batch's queue, empty now, takes what comes. */
+static inline void begin_batch(hoop_loop *loop)
+{
+    assert(list_is_empty(loop->batch));
+    hoop_link *batch = loop->ready;
+    loop->ready = loop->batch;
+    loop->batch = batch;
+    loop->iterations++;
+}
+
+bool loop_begin_next_batch(hoop_loop *loop)
+{
+    bool may_begin =
+        !list_is_empty(loop->ready) && !loop->stopping && !loop->single &&
+        !wake_is_pending(loop) && ++loop->polls_skipped < loop->poll_interval &&
+        (heap_is_empty(&loop->timers) || heap_first_deadline(&loop->timers) > loop->now);
+    if (may_begin)
+        begin_batch(loop);
+    return may_begin;
+}
+
+/* A node may take further nodes off the batch, or begin another one (loop_next_ready), so
+ * the queue is looked at anew each time. */
 static void run_batch(hoop_loop *loop)
 {
-    list_splice(&loop->batch, &loop->ready);
-    for (hoop_link *link; (link = list_pop(&loop->batch)) != NULL;) {
+    begin_batch(loop);
+    for (hoop_link *link; (link = list_pop(loop->batch)) != NULL;) {
         hoop_ready *ready = CONTAINER_OF(link, hoop_ready, link);
         ready->run(ready);
     }
@@ -168,7 +189,6 @@ static void run_batch(hoop_loop *loop)
 
 static int iterate(hoop_loop *loop, int64_t limit)
 {
-    loop->iterations++;
     int rc = collect(loop, limit);
     run_batch(loop);
     return rc;
@@ -224,7 +244,9 @@ int hoop_run_once(hoop_loop *loop, double timeout)
     if (rc < 0)
         return rc;
     poll_soon(loop);
+    loop->single = true;
     rc = iterate(loop, clock_from_seconds(timeout));
+    loop->single = false;
     run_end(loop);
     return rc;
 }

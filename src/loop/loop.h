@@ -65,11 +65,13 @@ struct loop_extension {
 
 struct hoop_loop {
     /* -- one iteration -- */
-    hoop_link ready;    /* what runs in the next batch */
-    hoop_link batch;    /* what is left of the running batch */
+    hoop_link queues[2];
+    hoop_link *ready;   /* the queue of what runs in the next batch */
+    hoop_link *batch;   /* the other one: what is left of the running batch */
     struct heap timers;
     int64_t now;        /* the clock when it was last read */
     bool stopping;      /* leave after this iteration */
+    bool single;        /* run one iteration only */
     bool running;
     bool closed;
     bool debug;
@@ -107,6 +109,26 @@ extern _Thread_local hoop_loop *running_loop;
 #define LOOP_CHECK(loop) \
     (LIKELY((loop) != NULL && !(loop)->closed && !(loop)->debug) ? 0 : loop_check(loop, __func__))
 int loop_check(const hoop_loop *loop, const char *function);
+
+/* The node that is next to run, left on its queue: of this batch, or of the next one if
+ * the loop has nothing to collect in between; NULL if it has. For the layer above, which
+ * goes from task to task without returning to the loop. */
+static inline hoop_ready *loop_next_ready(hoop_loop *loop);
+/* Its slower half: begins the next batch if nothing stands against it. */
+bool loop_begin_next_batch(hoop_loop *loop);
+
+/* hoop_ready_push for a node that is on no queue. For the layer above as well. */
+static inline void loop_push(hoop_loop *loop, hoop_ready *ready)
+{
+    list_append(loop->ready, &ready->link);
+}
+
+static inline hoop_ready *loop_next_ready(hoop_loop *loop)
+{
+    if (UNLIKELY(list_is_empty(loop->batch)) && !loop_begin_next_batch(loop))
+        return NULL;
+    return CONTAINER_OF(loop->batch->next, hoop_ready, link);
+}
 
 /* Hangs EXTENSION on the loop, which has none. For the layer above. */
 void loop_extend(hoop_loop *loop, struct loop_extension *extension);

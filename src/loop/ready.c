@@ -42,7 +42,7 @@ void hoop_ready_init(hoop_ready *ready, void (*run)(hoop_ready *ready))
 void hoop_ready_push(hoop_loop *loop, hoop_ready *ready)
 {
     if (!list_is_linked(&ready->link))
-        list_append(&loop->ready, &ready->link);
+        loop_push(loop, ready);
 }
 
 void hoop_ready_remove(hoop_ready *ready)
@@ -174,7 +174,7 @@ hoop_handle(hoop_call_soon)(hoop_loop *loop, hoop_callback_fn fn, void *arg)
     struct handle *handle = handle_new(loop, fn, arg);
     if (UNLIKELY(handle == NULL))
         return -ENOMEM;
-    list_append(&loop->ready, &handle->ready.link);
+    loop_push(loop, &handle->ready);
     return handle_name(handle);
 }
 

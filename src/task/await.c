@@ -47,7 +47,8 @@ static void sleep_ends(hoop_timer *timer)
     wait_wake(&CONTAINER_OF(timer, struct sleep, timer)->wait, 0);
 }
 
-static int sleep_until(hoop_loop *loop, int64_t deadline)
+/* Not inlined: it would burden hoop_sleep(0) with its frame. */
+static __attribute__((noinline)) int sleep_until(hoop_loop *loop, int64_t deadline)
 {
     struct sleep sleep;
     wait_init(&sleep.wait, &sleep_wait);
@@ -63,14 +64,15 @@ static int sleep_until(hoop_loop *loop, int64_t deadline)
 int hoop_sleep(double seconds)
 {
     struct scheduler *scheduler = scheduler_running();
-    if (UNLIKELY(scheduler == NULL || scheduler->current == NULL))
+    hoop_task *task = task_running();
+    if (UNLIKELY(task == NULL))
         return wait_may_park(__func__);
     if (LIKELY(seconds == 0)) {
-        if (scheduler->current->cancelling > 0)
+        if (UNLIKELY(task->cancelling > 0))
             wait_spend();
         else
             scheduler_yield(scheduler);
-        return scheduler->current->cancelling > 0 ? -ECANCELED : 0;
+        return UNLIKELY(task->cancelling > 0) ? -ECANCELED : 0;
     }
     int64_t deadline = loop_deadline(scheduler->loop, seconds);
     if (deadline < 0)

@@ -15,15 +15,6 @@ static void drop_callbacks(hoop_future *future);
 
 /* ---- the inside ---- */
 
-void future_init(hoop_future *future, struct scheduler *scheduler, hoop_link *list)
-{
-    list_init(&future->observers);
-    list_append(list, &future->link);
-    future->loop = scheduler->loop;
-    future->result = HOOP_EPENDING;
-    future->references = 1;
-}
-
 void future_resolve(hoop_future *future, int64_t result)
 {
     assert(!future->done);
@@ -44,24 +35,19 @@ void future_set_message(hoop_future *future, int64_t code, char *message)
     future->result = code;
 }
 
-void future_done(hoop_future *future)
+/* An error that nobody retrieved: somebody should hear of it. */
+static void report_unretrieved(hoop_future *future)
 {
-    if (future->done && future->result < 0 && future->result != -ECANCELED && !future->retrieved) {
-        future->retrieved = true;
-        hoop_exception exception = {
-            .message = future->is_task ? "task error was never retrieved"
-                                       : "future error was never retrieved",
-            .error = future->result,
-            .error_message = future->message,
-            .task = future->is_task ? CONTAINER_OF(future, hoop_task, future) : NULL,
-            .future = future,
-        };
-        hoop_call_exception_handler(future->loop, &exception);
-    }
-    drop_callbacks(future);
-    list_remove(&future->link);
-    alloc_free(future->message);
-    future->message = NULL;
+    future->retrieved = true;
+    hoop_exception exception = {
+        .message = future->is_task ? "task error was never retrieved"
+                                   : "future error was never retrieved",
+        .error = future->result,
+        .error_message = future->message,
+        .task = future->is_task ? CONTAINER_OF(future, hoop_task, future) : NULL,
+        .future = future,
+    };
+    hoop_call_exception_handler(future->loop, &exception);
 }
 
 void future_orphan(hoop_future *future)
@@ -84,7 +70,9 @@ hoop_future *hoop_future_new(hoop_loop *loop)
     hoop_future *future = scheduler != NULL ? alloc_zeroed(sizeof *future) : NULL;
     if (future == NULL)
         return misuse_null(false, -ENOMEM, __func__);
-    future_init(future, scheduler, &scheduler->futures);
+    future_init(future, loop, &scheduler->futures);
+    future->references = 1;
+    future->is_task = false;
     return future;
 }
 
@@ -98,7 +86,14 @@ void hoop_future_unref(hoop_future *future)
 {
     if (future == NULL || --future->references > 0)
         return;
-    future_done(future);
+    if (UNLIKELY(future->done && future->result < 0) && !future->retrieved &&
+        future->result != -ECANCELED)
+        report_unretrieved(future);
+    if (UNLIKELY(!list_is_empty(&future->observers)))
+        drop_callbacks(future);
+    if (UNLIKELY(future->message != NULL))
+        alloc_free(future->message);
+    list_remove(&future->link);
     if (future->is_task)
         task_free(CONTAINER_OF(future, hoop_task, future));
     else

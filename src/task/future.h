@@ -25,17 +25,23 @@ struct hoop_future {
 
 struct scheduler;
 
-void future_init(hoop_future *future, struct scheduler *scheduler, hoop_link *list);
+/* A pending future on LIST; references and is_task are the caller's to set. */
+static inline void future_init(hoop_future *future, hoop_loop *loop, hoop_link *list)
+{
+    list_init(&future->observers);
+    list_append(list, &future->link);
+    future->loop = loop;
+    future->result = 0;
+    future->message = NULL;
+    future->done = false;
+    future->retrieved = false;
+}
 
 /* Sets the outcome, and tells the observers. It must be pending. */
 void future_resolve(hoop_future *future, int64_t result);
 
 /* Replaces the message with MESSAGE, of error CODE; takes ownership. */
 void future_set_message(hoop_future *future, int64_t code, char *message);
-
-/* Reports an error that nobody retrieved, and frees the message: the last thing before
- * the memory goes. */
-void future_done(hoop_future *future);
 
 /* The loop goes: nobody will hear of this future any more. */
 void future_orphan(hoop_future *future);

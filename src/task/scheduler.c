@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Who runs next. The loop's own flow (the root) starts a task's step like any callback;
- * a task that suspends goes on to the next ready task of the same batch directly, and
- * only otherwise back to the root. The order is the queue's either way.
+ * a task that suspends goes on to the next ready task directly, and back to the root only
+ * if something else is next. The order is the queue's either way.
  */
 #include "task/scheduler.h"
 
@@ -27,34 +27,42 @@ static void make_root_current(struct scheduler *scheduler)
 }
 
 /* Frees what the last task that left could not free itself: the stack it stood on. */
-static void reap(struct scheduler *scheduler)
+static inline void reap(struct scheduler *scheduler)
 {
-    if (scheduler->dead_stack == NULL)
+    if (LIKELY(scheduler->dead_stack == NULL))
         return;
     coro_done(&scheduler->dead_coro);
     stack_give(&scheduler->stacks, scheduler->dead_stack);
     scheduler->dead_stack = NULL;
 }
 
-static struct coro *next_coro(struct scheduler *scheduler, struct coro *starter);
+static inline struct coro *next_ready_coro(struct scheduler *scheduler);
+
+/* Who waits for the first suspension of a task that was started eagerly; once. */
+static inline struct coro *take_starter(hoop_task *task)
+{
+    struct coro *starter = task->starter;
+    if (UNLIKELY(starter != NULL))
+        task->starter = NULL;
+    return starter;
+}
 
 /* A task from its first step to its last. */
-static void task_main(void *arg)
+static struct coro *task_main(void *arg)
 {
     hoop_task *task = arg;
     struct scheduler *scheduler = task->scheduler;
-    coro_begin(&task->coro);
     reap(scheduler);
     int64_t result = task->fn(task->arg);
 
     assert(scheduler->current == task && task->wait == NULL);
-    struct coro *starter = task->starter;
+    struct coro *starter = take_starter(task);
     scheduler->dead_stack = task->stack;
     scheduler->dead_coro = task->coro;
     task->stack = NULL;
     make_root_current(scheduler);
-    task_finish(task, result);
-    coro_leave(next_coro(scheduler, starter));
+    task_finish(task, result); /* the task may be gone now */
+    return starter != NULL ? starter : next_ready_coro(scheduler);
 }
 
 /* Gives the task its stack. False without memory. */
@@ -68,15 +76,12 @@ static bool task_begin(hoop_task *task)
     return true;
 }
 
-/* Whom to switch to when a task stops running: who started it eagerly, the next ready
- * task, or the root. Without memory for a task's first step, the root deals with it. */
-static struct coro *next_coro(struct scheduler *scheduler, struct coro *starter)
+/* The next ready task, made current, if a task is what is next; otherwise the root, which
+ * also deals with a task for whose first step there is no memory. */
+static inline struct coro *next_ready_coro(struct scheduler *scheduler)
 {
-    if (UNLIKELY(starter != NULL))
-        return starter;
-    hoop_link *batch = &scheduler->loop->batch;
-    hoop_ready *ready = CONTAINER_OF(batch->next, hoop_ready, link);
-    if (batch->next != batch && ready->run == task_run) {
+    hoop_ready *ready = loop_next_ready(scheduler->loop);
+    if (ready != NULL && ready->run == task_run) {
         hoop_task *next = CONTAINER_OF(ready, hoop_task, ready);
         if (next->stack != NULL || task_begin(next)) {
             list_remove(&ready->link);
@@ -88,23 +93,32 @@ static struct coro *next_coro(struct scheduler *scheduler, struct coro *starter)
     return &scheduler->root;
 }
 
-void scheduler_suspend(struct scheduler *scheduler)
+/* Switching happens in functions that are not inlined, for the compiler's sake, and in each
+ * of them at one place only, for the processor's: a ret is predicted by the last call. */
+static inline void suspend(struct scheduler *scheduler, hoop_task *task)
 {
-    hoop_task *task = scheduler->current;
-    struct coro *starter = task->starter;
-    task->starter = NULL;
-    coro_switch(&task->coro, next_coro(scheduler, starter));
+    struct coro *next = take_starter(task);
+    if (LIKELY(next == NULL))
+        next = next_ready_coro(scheduler);
+    if (LIKELY(next != &task->coro)) /* else it yielded, and is the only one that is ready */
+        coro_switch(&task->coro, next);
     assert(scheduler->current == task && !list_is_linked(&task->ready.link));
     reap(scheduler);
 }
 
-void scheduler_yield(struct scheduler *scheduler)
+__attribute__((noinline)) void scheduler_suspend(struct scheduler *scheduler)
 {
-    list_append(&scheduler->loop->ready, &scheduler->current->ready.link);
-    scheduler_suspend(scheduler);
+    suspend(scheduler, scheduler->current);
 }
 
-void task_run(hoop_ready *ready)
+__attribute__((noinline)) void scheduler_yield(struct scheduler *scheduler)
+{
+    hoop_task *task = scheduler->current;
+    loop_push(scheduler->loop, &task->ready);
+    suspend(scheduler, task);
+}
+
+__attribute__((noinline)) void task_run(hoop_ready *ready)
 {
     hoop_task *task = CONTAINER_OF(ready, hoop_task, ready);
     struct scheduler *scheduler = task->scheduler;
@@ -118,7 +132,7 @@ void task_run(hoop_ready *ready)
     reap(scheduler);
 }
 
-void task_run_eagerly(hoop_task *task)
+__attribute__((noinline)) void task_run_eagerly(hoop_task *task)
 {
     struct scheduler *scheduler = task->scheduler;
     if (!task_begin(task)) {

@@ -16,22 +16,24 @@
 #include "task/wait.h"
 
 struct hoop_task {
-    hoop_future future;   /* first, so that a task is a future */
-    hoop_ready ready;     /* on the loop's queue iff the task is ready to run */
-    struct coro coro;     /* valid while it has a stack and does not run */
-    struct stack *stack;  /* NULL before the first step and after the last one */
-    struct scheduler *scheduler;
-    hoop_coroutine_fn fn;
-    void *arg;            /* the caller's, or a copy behind this struct */
+    /* What each step touches, side by side. */
+    hoop_ready ready;      /* on the loop's queue iff the task is ready to run */
+    struct coro coro;      /* valid while it has a stack and does not run */
+    struct stack *stack;   /* NULL before the first step and after the last one */
+    struct coro *starter;  /* who started it eagerly, and goes on when it first suspends */
+    struct wait *wait;     /* what it waits for, on its own stack */
     hoop_context *context; /* its bindings: a reference, or NULL */
-    struct wait *wait;    /* what it waits for, on its own stack */
-    struct coro *starter; /* who started it eagerly, and goes on when it first suspends */
-    const char *name;     /* never NULL */
+    struct scheduler *scheduler;
+    uint32_t cancelling;   /* requests to cancel that were not taken back */
+
+    uint32_t stack_pages;  /* wished stack size; 0: the loop's */
+    hoop_future future;    /* a task is a future: its outcome, and who awaits it */
+    hoop_coroutine_fn fn;
+    void *arg;             /* the caller's, or a copy behind this struct */
+    const char *name;      /* never NULL */
     uint64_t id;
-    uint32_t cancelling;  /* requests to cancel that were not taken back */
-    uint32_t stack_pages; /* wished stack size; 0: the loop's */
     bool owns_name;
-    bool has_copy;        /* the argument lies behind the struct: not for the free list */
+    bool has_copy;         /* the argument lies behind the struct: not for the free list */
     struct hoop_task *next_free;
 };
 

@@ -15,7 +15,8 @@
 
 /* ---- making ---- */
 
-/* Memory for a task with COPY_SIZE bytes behind it; the whole struct is to be set. */
+/* Zeroed memory for a task with COPY_SIZE bytes behind it, or a task from the free list;
+ * that is zero as well but for what every task sets. */
 static hoop_task *task_alloc(struct scheduler *scheduler, size_t copy_size)
 {
     hoop_task *task = scheduler->free_tasks;
@@ -37,6 +38,7 @@ void task_free(hoop_task *task)
         alloc_free(task);
         return;
     }
+    assert(task->stack == NULL && task->wait == NULL && task->starter == NULL);
     task->next_free = scheduler->free_tasks;
     scheduler->free_tasks = task;
     scheduler->free_count++;
@@ -50,20 +52,22 @@ static hoop_task *task_new(struct scheduler *scheduler, hoop_coroutine_fn fn, vo
     hoop_task *task = task_alloc(scheduler, copy_size);
     if (UNLIKELY(task == NULL))
         return NULL;
-    *task = (hoop_task){
-        .future.is_task = true,
-        .scheduler = scheduler,
-        .fn = fn,
-        .arg = arg,
-        .context = context_capture(),
-        .name = name,
-        .id = ++scheduler->last_id,
-        .has_copy = copy_size > 0,
-    };
-    future_init(&task->future, scheduler, &scheduler->tasks);
+    future_init(&task->future, scheduler->loop, &scheduler->tasks);
     task->future.references = 2;
+    task->future.is_task = true;
+    list_init(&task->ready.link);
+    task->ready.run = task_run;
+    task->scheduler = scheduler;
+    task->fn = fn;
+    task->arg = arg;
+    task->context = context_capture();
+    task->name = name;
+    task->id = ++scheduler->last_id;
+    task->cancelling = 0;
+    task->stack_pages = 0;
+    task->owns_name = false;
+    task->has_copy = copy_size > 0;
     scheduler->task_count++;
-    hoop_ready_init(&task->ready, task_run);
     if (copy_size > 0)
         task->arg = memcpy(task + 1, arg, copy_size);
     return task;
@@ -90,7 +94,7 @@ static hoop_task *create(hoop_coroutine_fn fn, void *arg, size_t copy_size, cons
     hoop_task *task = task_new(scheduler, fn, arg, copy_size, name);
     if (UNLIKELY(task == NULL))
         return misuse_null(false, -ENOMEM, function);
-    list_append(&scheduler->loop->ready, &task->ready.link);
+    loop_push(scheduler->loop, &task->ready);
     return task;
 }
 
@@ -136,7 +140,7 @@ hoop_task *hoop_create_task_with(hoop_coroutine_fn fn, void *arg, const hoop_tas
     if (options->eager && running_loop == scheduler->loop)
         task_run_eagerly(task);
     else
-        list_append(&scheduler->loop->ready, &task->ready.link);
+        loop_push(scheduler->loop, &task->ready);
     return task;
 }
 

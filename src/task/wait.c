@@ -49,7 +49,7 @@ void wait_wake(struct wait *wait, int64_t result)
     wait->result = result;
     list_remove(&wait->observer.link);
     if (task != task->scheduler->current) /* it is while its own wait_park cancels it */
-        list_append(&task->scheduler->loop->ready, &task->ready.link);
+        loop_push(task->scheduler->loop, &task->ready);
 }
 
 hoop_task *wait_cancel(struct wait *wait)

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the benchmark programs in C share: the contract of the command line, the clock, the
+ * pseudo-random numbers and the sizes of the rows. A program is a table of rows and one
+ * function a row:
+ *
+ *     PROGRAM --list    prints the names of its rows, one a line
+ *     PROGRAM ROW       does that row once and prints {"row":"ROW","value":12.3,"unit":"ns"}
+ *
+ * The Go and the Rust program repeat the numbers below: change one, change all three.
+ * Needs _GNU_SOURCE.
+ */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include <pthread.h>
+#include <sched.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    BENCH_YIELD_TASKS = 1000,
+    BENCH_YIELD_ROUNDS = 20000,
+    BENCH_YIELD_MANY_TASKS = 100000,
+    BENCH_YIELD_MANY_ROUNDS = 50,
+    BENCH_SPAWNS = 5000000, /* also the tasks of spawn_batch */
+    BENCH_SPAWN_BATCH = 1000,
+    BENCH_TIMERS = 1000000,
+    BENCH_TIMER_ROUNDS = 4, /* measured; one more comes first and is not */
+    BENCH_FIRE_TIMERS = 100000,
+    BENCH_FIRE_ROUNDS = 5, /* measured; one more comes first and is not */
+    BENCH_POSTS = 4000000,
+    BENCH_WARM_POSTS = 500000,
+    BENCH_MEMORY_TASKS = 1000000,
+    BENCH_MEMORY_LOCALS = 200,
+    BENCH_SLEEP_SECONDS = 3600,
+};
+
+#define BENCH_MS INT64_C(1000000)
+/* timer_insert, timer_cancel: due in one to two hours */
+#define BENCH_TIMER_MIN (3600 * 1000 * BENCH_MS)
+#define BENCH_TIMER_RANGE (3600 * 1000 * BENCH_MS)
+/* timer_fire: due in 200 to 250 ms, and the thread stays away from its loop until all are */
+#define BENCH_FIRE_MIN (200 * BENCH_MS)
+#define BENCH_FIRE_RANGE (50 * BENCH_MS)
+#define BENCH_FIRE_BLOCK (260 * BENCH_MS)
+
+struct bench_row {
+    const char *name;
+    const char *unit;
+    double (*measure)(void);
+};
+
+_Noreturn static inline void bench_fail(const char *why)
+{
+    fprintf(stderr, "bench: %s\n", why);
+    exit(1);
+}
+
+static inline void bench_require(int ok, const char *what)
+{
+    if (!ok)
+        bench_fail(what);
+}
+
+static inline int64_t bench_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static inline void bench_block(int64_t ns)
+{
+    struct timespec left = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+    while (nanosleep(&left, &left) != 0)
+        continue;
+}
+
+static inline void *bench_calloc(size_t count, size_t size)
+{
+    void *memory = calloc(count, size);
+    bench_require(memory != NULL, "out of memory");
+    return memory;
+}
+
+/* splitmix64 */
+static inline uint64_t bench_random(uint64_t *state)
+{
+    uint64_t z = *state += UINT64_C(0x9E3779B97F4A7C15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
+    return z ^ (z >> 31);
+}
+
+/* COUNT delays in ns, the same ones in every run of every program. The caller frees them. */
+static inline int64_t *bench_delays(size_t count, int64_t min, int64_t range)
+{
+    uint64_t state = 1;
+    int64_t *delays = bench_calloc(count, sizeof *delays);
+    for (size_t i = 0; i < count; i++)
+        delays[i] = min + (int64_t)(bench_random(&state) % (uint64_t)range);
+    return delays;
+}
+
+/* The numbers below COUNT in a pseudo-random order. The caller frees them. */
+static inline uint32_t *bench_shuffled(size_t count)
+{
+    uint64_t state = 2;
+    uint32_t *order = bench_calloc(count, sizeof *order);
+    for (size_t i = 0; i < count; i++)
+        order[i] = (uint32_t)i;
+    for (size_t i = count - 1; i > 0; i--) {
+        size_t other = bench_random(&state) % (i + 1);
+        uint32_t kept = order[i];
+        order[i] = order[other];
+        order[other] = kept;
+    }
+    return order;
+}
+
+static inline int64_t bench_resident_bytes(void)
+{
+    FILE *file = fopen("/proc/self/statm", "r");
+    bench_require(file != NULL, "cannot open /proc/self/statm");
+    long long resident = 0; /* the second word, in pages */
+    bench_require(fscanf(file, "%*d %lld", &resident) == 1, "cannot read /proc/self/statm");
+    fclose(file);
+    return resident * sysconf(_SC_PAGESIZE);
+}
+
+/* Keeps the calling thread on one processor. Does nothing on a machine without that one. */
+static inline void bench_pin(size_t processor)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(processor, &set);
+    pthread_setaffinity_np(pthread_self(), sizeof set, &set);
+}
+
+/* ROWS ends with a row that has no name. The program ends after its row: what the row leaves
+ * behind is not torn down. */
+static inline int bench_main(int argc, char **argv, const struct bench_row *rows)
+{
+    bench_require(argc == 2, "usage: PROGRAM --list | PROGRAM ROW");
+    int is_list = strcmp(argv[1], "--list") == 0;
+    for (const struct bench_row *row = rows; row->name; row++) {
+        if (is_list) {
+            puts(row->name);
+        } else if (strcmp(argv[1], row->name) == 0) {
+            double value = row->measure();
+            printf("{\"row\":\"%s\",\"value\":%.3f,\"unit\":\"%s\"}\n",
+                   row->name, value, row->unit);
+            fflush(stdout);
+            _exit(0);
+        }
+    }
+    bench_require(is_list, "no such row");
+    return 0;
+}
+
+#endif

@@ -1,0 +1,3 @@
+module hoopbench
+
+go 1.23

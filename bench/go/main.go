@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+
+// Go's side of the benchmark, to the contract in bench.h: --list prints the rows, ROW does that row once and prints one
+// JSON line. The scheduler gets one processor (GOMAXPROCS=1), and two in the row `post`. The garbage collector runs as
+// it does in any program.
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+)
+
+type row struct {
+	name       string
+	unit       string
+	processors int
+	measure    func() float64
+}
+
+var rows = []row{
+	{"yield", "ns", 1, rowYield},
+	{"yield_100k", "ns", 1, rowYield100k},
+	{"spawn", "ns", 1, rowSpawn},
+	{"spawn_batch", "ns", 1, rowSpawnBatch},
+	{"timer_insert", "ns", 1, rowTimerInsert},
+	{"timer_cancel", "ns", 1, rowTimerCancel},
+	{"timer_fire", "ns", 1, rowTimerFire},
+	{"post", "ns", 2, rowPost},
+	{"memory_suspended", "B", 1, rowMemorySuspended},
+	{"memory_unstarted", "B", 1, rowMemoryUnstarted},
+}
+
+func main() {
+	require(len(os.Args) == 2, "usage: PROGRAM --list | PROGRAM ROW")
+	isList := os.Args[1] == "--list"
+	for _, row := range rows {
+		if isList {
+			fmt.Println(row.name)
+		} else if row.name == os.Args[1] {
+			runtime.GOMAXPROCS(row.processors)
+			fmt.Printf("{\"row\":%q,\"value\":%.3f,\"unit\":%q}\n", row.name, row.measure(), row.unit)
+			return
+		}
+	}
+	require(isList, "no such row")
+}

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: MIT
+"""The programs that are compared: how each is built, and which version it is.
+
+A peer that cannot be had here raises Skipped with the reason. Build output goes to build-bench/ at the root of the
+repository. hoop's own program is built by Meson, not here.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+BENCH = Path(__file__).resolve().parent
+ROOT = BENCH.parent
+BUILD = ROOT / "build-bench"
+HOOP_PROGRAMS = (ROOT / "build/bench/hoop_bench", ROOT / "build/bench/hoop/hoop_bench")
+
+
+class Skipped(Exception):
+    """This peer takes no part; the text says why."""
+
+
+@dataclass(frozen=True)
+class Peer:
+    name: str
+    program: Path
+    version: str
+
+
+def _run(command: list[str], cwd: Path = BENCH) -> str:
+    """Runs a command and returns what it printed. A command that fails skips the peer."""
+    environment = os.environ | {"GOTOOLCHAIN": "local"}
+    try:
+        done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=900)
+    except subprocess.TimeoutExpired:
+        raise Skipped(f"{command[0]} took longer than 15 minutes") from None
+    if done.returncode != 0:
+        last_lines = " | ".join(done.stderr.strip().splitlines()[-4:])
+        raise Skipped(f"{' '.join(command[:2])} failed: {last_lines}")
+    return done.stdout.strip()
+
+
+def _need(tool: str) -> str:
+    if shutil.which(tool) is None:
+        raise Skipped(f"{tool} is not installed")
+    return tool
+
+
+def _compile(name: str, libraries: list[str]) -> tuple[Path, str]:
+    """Compiles bench/NAME/NAME.c; returns the program and the compiler's version."""
+    compiler = _need(os.environ.get("CC", "cc"))
+    program = BUILD / name
+    flags = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-pthread"]
+    _run([compiler, *flags, str(BENCH / name / f"{name}.c"), "-o", str(program), *libraries])
+    return program, _run([compiler, "--version"]).splitlines()[0]
+
+
+def _build_bare() -> Peer:
+    program, compiler = _compile("bare", [])
+    return Peer("bare", program, f"plain C, {compiler}")
+
+
+def _build_libuv() -> Peer:
+    package = [_need("pkg-config"), "libuv"]
+    try:
+        version = _run([*package, "--modversion"])
+    except Skipped:
+        raise Skipped("libuv's development files are not installed") from None
+    program, compiler = _compile("libuv", _run([*package, "--cflags", "--libs"]).split())
+    return Peer("libuv", program, f"libuv {version}, {compiler}")
+
+
+def _build_go() -> Peer:
+    program = BUILD / "go_bench"
+    _run([_need("go"), "build", "-o", str(program), "."], cwd=BENCH / "go")
+    return Peer("go", program, _run(["go", "env", "GOVERSION"]))
+
+
+def _build_tokio() -> Peer:
+    folder = BENCH / "tokio"
+    target = BUILD / "tokio"
+    _run([_need("cargo"), "build", "--release", "--locked", "--target-dir", str(target)], cwd=folder)
+    lock = (folder / "Cargo.lock").read_text()
+    version = re.search(r'name = "tokio"\nversion = "([^"]+)"', lock)
+    rust = _run(["rustc", "--version"])
+    return Peer("tokio", target / "release" / "hoop-bench-tokio", f"tokio {version[1] if version else '?'}, {rust}")
+
+
+BUILDERS: dict[str, Callable[[], Peer]] = {
+    "tokio": _build_tokio,
+    "go": _build_go,
+    "libuv": _build_libuv,
+    "bare": _build_bare,
+}
+
+
+def build(name: str) -> Peer:
+    BUILD.mkdir(exist_ok=True)
+    return BUILDERS[name]()
+
+
+def _meson_options(program: Path) -> str:
+    """How Meson built a program that lies in its build folder: "release, no asserts", say."""
+    for folder in program.parents:
+        described = folder / "meson-info" / "intro-buildoptions.json"
+        if described.is_file():
+            options = {option["name"]: option["value"] for option in json.loads(described.read_text())}
+            words = [options["buildtype"]]
+            if options["b_ndebug"] == "true" or (options["b_ndebug"], words[0]) == ("if-release", "release"):
+                words.append("no asserts")
+            if options["b_sanitize"] not in ("none", []):
+                words.append("SANITIZED")
+            return ", ".join(words)
+    return "built in a way not known"
+
+
+def find_hoop(wanted: Path | None) -> Peer:
+    """hoop's own program. Its version is the commit that is checked out, and how it was built."""
+    candidates = HOOP_PROGRAMS if wanted is None else (wanted,)
+    program = next((path.resolve() for path in candidates if path.is_file()), None)
+    if program is None:
+        raise Skipped("its program is not built (run the build first, or name it with --hoop PATH)")
+    try:
+        version = _run(["git", "describe", "--always", "--dirty=+"], cwd=ROOT)
+    except (Skipped, OSError):
+        version = "no commit"
+    return Peer("hoop", program, f"{version}, {_meson_options(program)}")

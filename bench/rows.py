@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT
+"""The rows of the benchmark, their targets, and the verdict on hoop's figure.
+
+A smaller figure is better in every row. README.md says how each row is measured.
+"""
+
+from dataclasses import dataclass
+
+HOOP = "hoop"
+FLOOR = "bare"  # plain C without a loop: a floor to compare with, not a peer to be ahead of
+TIE = 1.10  # two times that differ by less are a tie; memory is exact, there it is not used
+
+
+@dataclass(frozen=True)
+class Target:
+    """What hoop's median must reach. What is None or False is not asked."""
+
+    limit: float | None = None  # in the row's unit
+    times_floor: float | None = None
+    ahead: bool = False  # of every peer
+
+    def __str__(self) -> str:
+        parts = []
+        if self.limit is not None:
+            parts.append(f"≤ {self.limit:g}")
+        if self.times_floor is not None:
+            parts.append(f"≤ {self.times_floor:g} × {FLOOR}")
+        if self.ahead:
+            parts.append("ahead")
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    title: str
+    unit: str  # "ns" an operation, or "B" (bytes) a task
+    target: Target = Target()
+
+
+ROWS = (
+    Row("yield", "yield, 1000 tasks", "ns", Target(limit=12, ahead=True)),
+    Row("yield_100k", "yield, 100,000 tasks", "ns", Target(ahead=True)),
+    Row("spawn", "create a task and await it", "ns", Target(limit=40, ahead=True)),
+    Row("spawn_batch", "create 1000 tasks, await all; per task", "ns", Target(limit=40, ahead=True)),
+    Row("timer_insert", "arm a timer, up to 1M live", "ns", Target(times_floor=1.5)),
+    Row("timer_cancel", "cancel a timer, up to 1M live", "ns", Target(times_floor=1.5)),
+    Row("timer_fire", "fire a timer, 100,000 due", "ns"),
+    Row("post", "post from another thread, loop busy", "ns", Target(limit=25)),
+    Row("memory_suspended", "memory of a sleeping task, 1M of them", "B", Target(limit=4600)),
+    Row("memory_unstarted", "memory of a task not yet begun", "B", Target(limit=256)),
+)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    best_peer: str | None
+    to_best: float | None  # hoop's median / the best peer's
+    to_floor: float | None
+    verdict: str | None  # "met", "tie", "missed"; None without a target or without the figures it needs
+
+
+def target_value(row: Row, medians: dict[str, float]) -> float | None:
+    """The row's target as a figure in its unit, if it has one."""
+    if row.target.limit is not None:
+        return row.target.limit
+    if row.target.times_floor is not None and FLOOR in medians:
+        return row.target.times_floor * medians[FLOOR]
+    return None
+
+
+def _verdict_under(figure: float, bound: float, tie: float) -> str:
+    if figure <= bound:
+        return "met"
+    return "tie" if figure <= bound * tie else "missed"
+
+
+def _verdict_ahead(figure: float, best: float, tie: float) -> str:
+    if figure * tie <= best:
+        return "met"
+    return "tie" if figure <= best * tie else "missed"
+
+
+def judge(row: Row, medians: dict[str, float]) -> Judgement:
+    """Compares hoop's median with the others' and with the target. The worst of the target's conditions counts."""
+    peers = {name: figure for name, figure in medians.items() if name not in (HOOP, FLOOR)}
+    best = min(peers, key=peers.__getitem__, default=None)
+    if HOOP not in medians:
+        return Judgement(best, None, None, None)
+    hoop = medians[HOOP]
+    tie = TIE if row.unit == "ns" else 1.0
+    verdicts = []
+    bound = target_value(row, medians)
+    if bound is not None:
+        verdicts.append(_verdict_under(hoop, bound, tie))
+    if row.target.ahead and best is not None:
+        verdicts.append(_verdict_ahead(hoop, peers[best], tie))
+    return Judgement(
+        best_peer=best,
+        to_best=hoop / peers[best] if best is not None else None,
+        to_floor=hoop / medians[FLOOR] if FLOOR in medians else None,
+        verdict=max(verdicts, key=("met", "tie", "missed").index, default=None),
+    )

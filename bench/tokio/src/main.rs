@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+
+//! Tokio's side of the benchmark, to the contract in bench.h: --list prints the rows, ROW does that row once and prints
+//! one JSON line. Every row runs on a current_thread runtime with I/O and time enabled, as a server has them.
+
+mod machine;
+mod post;
+mod tasks;
+mod timers;
+
+struct Row {
+    name: &'static str,
+    unit: &'static str,
+    measure: fn() -> f64,
+}
+
+const fn row(name: &'static str, unit: &'static str, measure: fn() -> f64) -> Row {
+    Row { name, unit, measure }
+}
+
+const ROWS: &[Row] = &[
+    row("yield", "ns", tasks::row_yield),
+    row("yield_100k", "ns", tasks::row_yield_100k),
+    row("spawn", "ns", tasks::row_spawn),
+    row("spawn_batch", "ns", tasks::row_spawn_batch),
+    row("timer_insert", "ns", timers::row_timer_insert),
+    row("timer_cancel", "ns", timers::row_timer_cancel),
+    row("timer_fire", "ns", timers::row_timer_fire),
+    row("post", "ns", post::row_post),
+    row("memory_suspended", "B", tasks::row_memory_suspended),
+    row("memory_unstarted", "B", tasks::row_memory_unstarted),
+];
+
+fn main() {
+    let word = std::env::args().nth(1).expect("usage: PROGRAM --list | PROGRAM ROW");
+    if word == "--list" {
+        ROWS.iter().for_each(|row| println!("{}", row.name));
+        return;
+    }
+    let row = ROWS.iter().find(|row| row.name == word).expect("no such row");
+    let value = (row.measure)();
+    println!("{{\"row\":\"{}\",\"value\":{:.3},\"unit\":\"{}\"}}", row.name, value, row.unit);
+}
