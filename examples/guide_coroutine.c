@@ -2,6 +2,7 @@
  *
  * The guide's third program: coroutines that wait for each other, beside a callback.
  */
+#include <errno.h>
 #include <hoop.h>
 #include <stdio.h>
 
@@ -10,7 +11,7 @@ static int64_t long_async_task(void *arg)
     (void)arg;
     puts("starting long non blocking task");
     if (hoop_sleep(3) < 0)
-        return -1;
+        return -ECANCELED;
     puts("done with non blocking task");
     return 42;
 }
