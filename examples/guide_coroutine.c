@@ -34,8 +34,7 @@ int main(void)
 {
     hoop_loop *loop = hoop_new_event_loop();
     hoop_call_later(loop, 2, hello, NULL);
-    int64_t result = hoop_run_until_complete(loop, do_something, NULL);
-    puts("all done");
+    if (hoop_run_until_complete(loop, do_something, NULL) == 0)
+        puts("all done");
     hoop_close(loop);
-    return result < 0;
 }

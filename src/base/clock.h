@@ -23,7 +23,9 @@ static inline int64_t clock_from_seconds(double seconds)
         return CLOCK_NEVER;
     if (ns <= -9.2e18)
         return INT64_MIN + 1;
-    return (int64_t)(ns < 0 ? ns - 0.5 : ns + 0.5);
+    int64_t whole = (int64_t)ns;
+    double rest = ns - (double)whole; /* exact, where adding a half first is not */
+    return whole + (rest >= 0.5) - (rest <= -0.5);
 }
 
 /* START + DELAY without overflow; DELAY >= 0. */

@@ -66,7 +66,9 @@ static pthread_key_t thread_key;
 
 static void thread_ends(void *slot)
 {
-    context_unref(*(hoop_context **)slot);
+    hoop_context *last = *(hoop_context **)slot;
+    *(hoop_context **)slot = NULL;
+    context_unref(last);
 }
 
 static void thread_key_make(void)
@@ -132,8 +134,9 @@ int hoop_context_set(const hoop_context_var *var, void *value)
         alloc_free(box);
         return -ENOMEM;
     }
-    context_unref(*slot);
+    hoop_context *old = *slot;
     *slot = table;
+    context_unref(old); /* last: a release may use the context */
     if (slot == &thread_context) {
         pthread_once(&once, thread_key_make);
         pthread_setspecific(thread_key, slot);
@@ -164,6 +167,7 @@ void hoop_context_run(hoop_context *context, hoop_callback_fn fn, void *arg)
     hoop_context *outer = *slot;
     *slot = context_ref(context);
     fn(arg);
-    context_unref(*slot);
+    hoop_context *inner = *slot;
     *slot = outer;
+    context_unref(inner);
 }

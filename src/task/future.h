@@ -12,8 +12,8 @@
 
 struct hoop_future {
     hoop_link observers; /* struct observer: who is told when it is done, in order */
-    hoop_link link;      /* on the scheduler's list of tasks or futures; a task leaves when
-                            it is done, a future when it is freed */
+    hoop_link link;      /* on the scheduler's list of tasks while it is one that has not
+                            finished, on that of futures otherwise */
     hoop_loop *loop;     /* NULL once that is closed */
     int64_t result;      /* once done, the outcome; before, the code that `message` is of */
     char *message;       /* owned; NULL if there is none */

@@ -57,6 +57,26 @@ static void print_target(const struct wait *wait, FILE *out)
     fprintf(out, " #%" PRIu64 " '%s'", task->id, task->name);
 }
 
+/* The task that TASK has started eagerly and that has not suspended yet, or NULL. */
+static const hoop_task *started_by(const struct scheduler *scheduler, const hoop_task *task)
+{
+    for (hoop_link *link = scheduler->tasks.next; link != &scheduler->tasks; link = link->next) {
+        const hoop_task *other = CONTAINER_OF(link, hoop_task, future.link);
+        if (other->starter == &task->coro)
+            return other;
+    }
+    return NULL;
+}
+
+static void print_idle_task(const struct scheduler *scheduler, const hoop_task *task, FILE *out)
+{
+    const hoop_task *started = list_is_linked(&task->ready.link) ? NULL : started_by(scheduler, task);
+    if (started != NULL)
+        fprintf(out, "starts #%" PRIu64 " '%s'", started->id, started->name);
+    else
+        fprintf(out, task->stack == NULL ? "has not begun" : "is ready");
+}
+
 static void print_task(const struct scheduler *scheduler, const hoop_task *task, FILE *out)
 {
     fprintf(out, "  #%" PRIu64 " '%s' ", task->id, task->name);
@@ -66,7 +86,7 @@ static void print_task(const struct scheduler *scheduler, const hoop_task *task,
         fprintf(out, "%s", task->wait->kind->verb);
         print_target(task->wait, out);
     } else {
-        fprintf(out, task->stack == NULL ? "has not begun" : "is ready");
+        print_idle_task(scheduler, task, out);
     }
     if (task->cancelling > 0)
         fprintf(out, ", is being cancelled");

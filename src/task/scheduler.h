@@ -47,7 +47,7 @@ struct scheduler {
     struct coro dead_coro;
     struct stack_pool stacks;
     hoop_link tasks;      /* hoop_future.link of each that has not finished, oldest first */
-    hoop_link futures;    /* hoop_future.link of each that is no task */
+    hoop_link futures;    /* hoop_future.link of all others, finished tasks included */
     hoop_link callbacks;  /* done callbacks that have not run (future.c) */
     hoop_link coroutines; /* coroutine objects that were not started (coroutine.c) */
     size_t task_count;

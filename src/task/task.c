@@ -146,13 +146,16 @@ hoop_task *hoop_create_task_with(hoop_coroutine_fn fn, void *arg, const hoop_tas
 
 /* ---- ending ---- */
 
-/* Off the loop's list, without its context and the loop's reference. */
+/* It is a future like others from now on. */
 static void task_leave(hoop_task *task)
 {
-    task->scheduler->task_count--;
+    struct scheduler *scheduler = task->scheduler;
+    scheduler->task_count--;
     list_remove(&task->future.link);
-    context_unref(task->context);
+    list_append(&scheduler->futures, &task->future.link);
+    hoop_context *context = task->context;
     task->context = NULL;
+    context_unref(context);
 }
 
 void task_finish(hoop_task *task, int64_t result)
