@@ -42,7 +42,8 @@ HOOP_API bool hoop_ready_is_queued(const hoop_ready *ready);
 
 /* EXPIRE is called when the deadline has passed, with the timer disarmed, while the
  * loop collects what is ready: it may push ready nodes and start or stop timers, but
- * must not run a program's code. */
+ * must not run a program's code. A timer that is started here waits for the next
+ * iteration, whatever its deadline. */
 typedef struct hoop_timer {
     int64_t deadline;  /* nanoseconds of the loop's clock */
     uint64_t sequence; /* breaks ties: timers with equal deadlines fire as they were set */

@@ -12,8 +12,8 @@
  * caller one reference, and hoop_await consumes it, as pthread_join does. Who does
  * not await calls hoop_task_detach.
  *
- * Cancellation reaches a task as -ECANCELED from every await, again and again,
- * until the task returns or calls hoop_task_uncancel. (asyncio raises once; a C
+ * Cancellation reaches a task as -ECANCELED from every await that would have to wait,
+ * again and again, until the task returns or calls hoop_task_uncancel. (asyncio raises once; a C
  * program that ignored the code would never hear of it again.)
  *
  * Fairness: an await whose result is there returns at once, but after 128 of these
@@ -43,7 +43,8 @@ typedef struct hoop_task_options {
     size_t arg_size;       /* if not 0, that many bytes at ARG are copied, and the coroutine
                               gets the copy, which lives as long as the task */
     bool eager;            /* run at once until the first suspension, not in the next iteration;
-                              only where the loop runs (otherwise it starts as usual) */
+                              only where the loop runs, and not in an exception handler
+                              (there it starts as usual) */
     hoop_context *context; /* the bindings it starts with; NULL: the creator's. Borrowed */
     hoop_loop *loop;       /* NULL: the running loop */
 } hoop_task_options;

@@ -59,8 +59,11 @@ static int64_t wait_limit(const hoop_loop *loop, int64_t limit)
         return 0;
     if (heap_is_empty(&loop->timers) || heap_first_deadline(&loop->timers) == CLOCK_NEVER)
         return limit;
-    int64_t left = heap_first_deadline(&loop->timers) - hoop_time_ns(loop);
-    return left <= 0 ? 0 : left < limit ? left : limit;
+    int64_t deadline = heap_first_deadline(&loop->timers);
+    int64_t now = hoop_time_ns(loop);
+    if (deadline <= now)
+        return 0;
+    return deadline - now < limit ? deadline - now : limit;
 }
 
 /* Adapts the poll interval to how long the work since the last poll took. */
@@ -268,7 +271,7 @@ int hoop_stop_threadsafe(hoop_loop *loop)
 
 int hoop_loop_fd(const hoop_loop *loop)
 {
-    return loop->poller.fd;
+    return loop->closed ? HOOP_ECLOSED : loop->poller.fd;
 }
 
 double hoop_loop_timeout(const hoop_loop *loop)

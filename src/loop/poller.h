@@ -5,9 +5,8 @@
  *
  * The contract: descriptors are registered once with the address of their hoop_watch
  * and an interest; wait calls watch->notify for each that has news, after recording
- * the news in watch->ready. notify runs no program code, so no watch can go away
- * while wait hands out its events, other than by notify itself, which is allowed to
- * stop its own watch only.
+ * the news in watch->ready. notify may remove any watch, its own or one whose event is
+ * still to be handed out; that one is not notified any more.
  */
 #ifndef LOOP_POLLER_H
 #define LOOP_POLLER_H
@@ -16,7 +15,9 @@
 
 struct poller {
     const struct poller_ops *ops;
-    int fd; /* polls readable when wait would return at once */
+    int fd; /* polls readable when wait would return at once; -1 once it is closed */
+    struct epoll_event *events; /* poller_epoll.c: what wait is handing out, or NULL */
+    int event_count;
 };
 
 struct poller_ops {

@@ -43,6 +43,7 @@ static int epoll_open(struct poller *poller)
 static void epoll_close(struct poller *poller)
 {
     sys_close(poller->fd);
+    poller->fd = -1;
 }
 
 static int epoll_add(struct poller *poller, hoop_watch *watch)
@@ -60,18 +61,27 @@ static int epoll_change(struct poller *poller, hoop_watch *watch)
 static void epoll_remove(struct poller *poller, hoop_watch *watch)
 {
     sys_epoll_forget(poller->fd, watch->fd);
+    for (int i = 0; i < poller->event_count; i++)
+        if (poller->events[i].data.ptr == watch)
+            poller->events[i].data.ptr = NULL;
 }
 
 static int epoll_wait_for(struct poller *poller, int64_t timeout)
 {
     struct epoll_event events[EVENTS_PER_WAIT];
     int count = sys_epoll_wait(poller->fd, events, EVENTS_PER_WAIT, timeout);
+    poller->events = events;
+    poller->event_count = count > 0 ? count : 0;
     for (int i = 0; i < count; i++) {
         hoop_watch *watch = events[i].data.ptr;
+        if (watch == NULL)
+            continue; /* removed by the notify of another one */
         unsigned flags = flags_from(events[i].events) & watch->interest;
         watch->ready |= flags;
         watch->notify(watch, flags);
     }
+    poller->events = NULL;
+    poller->event_count = 0;
     return count;
 }
 

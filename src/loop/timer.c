@@ -25,8 +25,11 @@ void hoop_timer_stop(hoop_loop *loop, hoop_timer *timer)
 
 void timers_expire(hoop_loop *loop)
 {
+    uint64_t newest = loop->timers.sequence; /* what starts from here on waits for its turn */
     while (!heap_is_empty(&loop->timers) && heap_first_deadline(&loop->timers) <= loop->now) {
         hoop_timer *timer = heap_first(&loop->timers);
+        if (timer->sequence > newest)
+            break;
         heap_remove(&loop->timers, timer);
         timer->expire(timer);
     }

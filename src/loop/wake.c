@@ -122,8 +122,10 @@ int wake_init(hoop_loop *loop)
     wake->fd = sys_eventfd();
     if (wake->fd < 0)
         return wake->fd;
-    hoop_watch_init(&wake->watch, wake_notify);
-    int rc = hoop_watch_start(loop, &wake->watch, wake->fd);
+    /* Not for writing as well, as hoop_watch_start would: that is an event at once. */
+    wake->watch = (hoop_watch){
+        .fd = wake->fd, .edge = true, .interest = HOOP_READABLE, .notify = wake_notify};
+    int rc = loop->poller.ops->add(&loop->poller, &wake->watch);
     if (rc < 0) {
         sys_close(wake->fd);
         return rc;
@@ -144,7 +146,7 @@ void wake_close(hoop_loop *loop)
 void wake_done(hoop_loop *loop)
 {
     struct wake *wake = &loop->wake;
-    hoop_watch_stop(loop, &wake->watch);
+    loop->poller.ops->remove(&loop->poller, &wake->watch);
     sys_close(wake->fd);
     post_list_done(&wake->incoming);
     post_list_done(&wake->running);

@@ -42,7 +42,8 @@ void hoop_watch_stop(hoop_loop *loop, hoop_watch *watch)
 {
     if (watch->fd < 0)
         return;
-    loop->poller.ops->remove(&loop->poller, watch);
+    if (loop->poller.fd >= 0)
+        loop->poller.ops->remove(&loop->poller, watch);
     watch->fd = -1;
     watch->ready = 0;
 }

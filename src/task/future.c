@@ -257,7 +257,8 @@ struct done_callback {
     struct observer observer; /* on the future until it is done */
     hoop_ready ready;         /* then on the loop's queue */
     hoop_link link;           /* on scheduler->callbacks, all the time */
-    hoop_future *future;      /* a reference once it is done; borrowed before */
+    hoop_future *future;      /* borrowed until it is done, a reference from then on */
+    bool owns_reference;
     hoop_done_fn fn;
     void *arg;
     hoop_context *context;
@@ -291,6 +292,7 @@ static void done_callback_notify(struct observer *observer)
 {
     struct done_callback *callback = CONTAINER_OF(observer, struct done_callback, observer);
     hoop_future_ref(callback->future);
+    callback->owns_reference = true;
     hoop_ready_push(callback->future->loop, &callback->ready);
 }
 
@@ -356,7 +358,7 @@ void future_callbacks_drop(struct scheduler *scheduler)
     while (!list_is_empty(&scheduler->callbacks)) {
         struct done_callback *callback =
             CONTAINER_OF(scheduler->callbacks.next, struct done_callback, link);
-        hoop_future *reference = callback->future->done ? callback->future : NULL;
+        hoop_future *reference = callback->owns_reference ? callback->future : NULL;
         done_callback_free(callback);
         hoop_future_unref(reference);
     }

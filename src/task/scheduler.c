@@ -169,9 +169,13 @@ static void run_ends(struct loop_extension *extension)
 static void scheduler_close(struct loop_extension *extension)
 {
     struct scheduler *scheduler = (struct scheduler *)(void *)extension;
+    for (hoop_link *link = scheduler->tasks.next; link != &scheduler->tasks; link = link->next)
+        task_report_pending(CONTAINER_OF(link, hoop_task, future.link));
+    for (hoop_link *link = scheduler->tasks.next; link != &scheduler->tasks; link = link->next)
+        task_halt(CONTAINER_OF(link, hoop_task, future.link));
+    future_callbacks_drop(scheduler);
     while (!list_is_empty(&scheduler->tasks))
         task_abandon(CONTAINER_OF(scheduler->tasks.next, hoop_task, future.link));
-    future_callbacks_drop(scheduler);
     while (!list_is_empty(&scheduler->futures))
         future_orphan(CONTAINER_OF(scheduler->futures.next, hoop_future, link));
     coroutines_drop(scheduler);

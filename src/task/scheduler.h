@@ -26,6 +26,7 @@ struct hoop_task {
     struct scheduler *scheduler;
     uint32_t cancelling;   /* requests to cancel that were not taken back */
 
+    uint32_t cancel_walk;  /* the last walk of hoop_task_cancel that came by */
     uint32_t stack_pages;  /* wished stack size; 0: the loop's */
     hoop_future future;    /* a task is a future: its outcome, and who awaits it */
     hoop_coroutine_fn fn;
@@ -51,6 +52,7 @@ struct scheduler {
     hoop_link callbacks;  /* done callbacks that have not run (future.c) */
     hoop_link coroutines; /* coroutine objects that were not started (coroutine.c) */
     size_t task_count;
+    uint32_t cancel_walk; /* numbers the walks of hoop_task_cancel */
     uint64_t last_id;
     hoop_task *free_tasks;
     size_t free_count;
@@ -83,6 +85,13 @@ void scheduler_yield(struct scheduler *scheduler);
 /* hoop_ready.run of every task: its next step, in the loop's own flow. */
 void task_run(hoop_ready *ready);
 
+/* May a task be started eagerly here? Only where the loop runs, and not in what a task's
+ * end calls (an exception handler): nobody could be resumed there. */
+static inline bool scheduler_can_start_eagerly(const struct scheduler *scheduler)
+{
+    return running_loop == scheduler->loop && scheduler->dead_stack == NULL;
+}
+
 /* Runs TASK's first step now; returns when it suspends or ends. */
 void task_run_eagerly(hoop_task *task);
 
@@ -91,7 +100,11 @@ void task_run_eagerly(hoop_task *task);
 void task_free(hoop_task *task);
 /* The coroutine has returned RESULT, or cannot begin. TASK may be gone afterwards. */
 void task_finish(hoop_task *task, int64_t result);
-/* The loop goes, and TASK with it, without another step. */
+/* The loop goes, and TASK with it, without another step. All tasks go through each of these
+ * before the next one begins, as they may wait for each other: tell the exception handler;
+ * free its stack; make it a cancelled future of nobody. */
+void task_report_pending(hoop_task *task);
+void task_halt(hoop_task *task);
 void task_abandon(hoop_task *task);
 
 /* coroutine.c */

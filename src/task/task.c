@@ -64,6 +64,7 @@ static hoop_task *task_new(struct scheduler *scheduler, hoop_coroutine_fn fn, vo
     task->name = name;
     task->id = ++scheduler->last_id;
     task->cancelling = 0;
+    task->cancel_walk = 0;
     task->stack_pages = 0;
     task->owns_name = false;
     task->has_copy = copy_size > 0;
@@ -137,7 +138,7 @@ hoop_task *hoop_create_task_with(hoop_coroutine_fn fn, void *arg, const hoop_tas
         context_unref(task->context);
         task->context = context_ref(options->context);
     }
-    if (options->eager && running_loop == scheduler->loop)
+    if (options->eager && scheduler_can_start_eagerly(scheduler))
         task_run_eagerly(task);
     else
         loop_push(scheduler->loop, &task->ready);
@@ -165,28 +166,34 @@ void task_finish(hoop_task *task, int64_t result)
     hoop_future_unref(&task->future);
 }
 
-void task_abandon(hoop_task *task)
+void task_report_pending(hoop_task *task)
 {
-    struct scheduler *scheduler = task->scheduler;
     hoop_exception exception = {
         .message = "task was destroyed but it is pending",
         .task = task,
         .future = &task->future,
     };
-    hoop_call_exception_handler(scheduler->loop, &exception);
+    hoop_call_exception_handler(task->scheduler->loop, &exception);
+}
+
+void task_halt(hoop_task *task)
+{
     if (task->wait != NULL)
         list_remove(&task->wait->observer.link);
     task->wait = NULL;
     hoop_ready_remove(&task->ready);
-    if (task->stack != NULL) {
-        coro_done(&task->coro);
-        stack_give(&scheduler->stacks, task->stack);
-        task->stack = NULL;
-    }
+    if (task->stack == NULL)
+        return;
+    coro_done(&task->coro);
+    stack_give(&task->scheduler->stacks, task->stack);
+    task->stack = NULL;
+}
+
+void task_abandon(hoop_task *task)
+{
     task_leave(task);
     task->future.result = -ECANCELED;
     task->future.done = true;
-    future_callbacks_drop(scheduler);
     future_orphan(&task->future);
     hoop_future_unref(&task->future);
 }
@@ -197,9 +204,11 @@ bool hoop_task_cancel(hoop_task *task)
 {
     if (task->future.done)
         return false;
-    /* What it awaits is cancelled with it, and what that awaits: a chain that may be
-     * long, so it is walked, not descended. */
-    for (hoop_task *next = task; next != NULL && !next->future.done;) {
+    /* What it awaits is cancelled with it, and what that awaits: a chain that may be long,
+     * so it is walked, not descended; or a ring, so each is visited once. */
+    uint32_t walk = ++task->scheduler->cancel_walk;
+    for (hoop_task *next = task; next != NULL && !next->future.done && next->cancel_walk != walk;) {
+        next->cancel_walk = walk;
         next->cancelling++;
         next = next->wait != NULL ? next->wait->kind->cancel(next->wait) : NULL;
     }
