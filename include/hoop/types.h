@@ -42,8 +42,8 @@ typedef void (*hoop_callback_fn)(void *arg);
  * below it. Returns a result >= 0, or a negative error code (see error.h). */
 typedef int64_t (*hoop_coroutine_fn)(void *arg);
 
-/* Names a scheduled callback, so that it can be cancelled. A value >= 0 is a
- * handle, a negative one the error code of the call that should have made it.
+/* Names a scheduled callback, so that it can be cancelled. A value > 0 is a handle, 0
+ * is none, a negative one is the error code of the call that should have made it.
  * A handle stays safe to use for as long as the loop lives: once its callback
  * has run or was cancelled, it just names nothing any more. */
 typedef int64_t hoop_handle;

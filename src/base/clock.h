@@ -6,13 +6,14 @@
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
+#include <math.h>
 #include <stdint.h>
 
 #define CLOCK_NEVER INT64_MAX
 
 static inline double clock_to_seconds(int64_t ns)
 {
-    return (double)ns / 1e9;
+    return ns == CLOCK_NEVER ? (double)INFINITY : (double)ns / 1e9;
 }
 
 /* Rounds to the nearest nanosecond. SECONDS may be negative or infinite, not NaN. */

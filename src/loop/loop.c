@@ -276,6 +276,5 @@ int hoop_loop_fd(const hoop_loop *loop)
 
 double hoop_loop_timeout(const hoop_loop *loop)
 {
-    int64_t limit = wait_limit(loop, CLOCK_NEVER);
-    return limit == CLOCK_NEVER ? (double)INFINITY : clock_to_seconds(limit);
+    return clock_to_seconds(wait_limit(loop, CLOCK_NEVER));
 }

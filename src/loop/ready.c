@@ -15,7 +15,7 @@
 #include "loop/loop.h"
 
 #define HANDLES_PER_CHUNK 256
-#define GENERATION_MASK 0x7fffffffu /* keeps handles >= 0 */
+#define LAST_GENERATION 0x7fffffffu /* keeps handles >= 0; the first is 1: no handle is 0 */
 
 struct handle {
     hoop_ready ready; /* queued once the callback is due */
@@ -69,7 +69,7 @@ static void handle_release(struct handle *handle)
     context_unref(handle->context);
     handle->context = NULL;
     handle->fn = NULL;
-    handle->generation = (handle->generation + 1) & GENERATION_MASK;
+    handle->generation = handle->generation == LAST_GENERATION ? 1 : handle->generation + 1;
     handle->next_free = pool->free;
     pool->free = handle;
 }
@@ -112,6 +112,7 @@ static int add_chunk(hoop_loop *loop)
         struct handle *handle = &chunk[i];
         handle->loop = loop;
         handle->slot = (uint32_t)(pool->chunk_count * HANDLES_PER_CHUNK) + i;
+        handle->generation = 1;
         hoop_ready_init(&handle->ready, handle_run);
         hoop_timer_init(&handle->timer, handle_expire);
         handle->next_free = pool->free;

@@ -9,6 +9,8 @@
 #ifndef TASK_SCHEDULER_H
 #define TASK_SCHEDULER_H
 
+#include <stddef.h>
+
 #include "base/context.h"
 #include "coro/coro.h"
 #include "loop/loop.h"
@@ -36,6 +38,7 @@ struct hoop_task {
     bool owns_name;
     bool has_copy;         /* the argument lies behind the struct: not for the free list */
     struct hoop_task *next_free;
+    _Alignas(max_align_t) char copy[]; /* of the argument, if has_copy */
 };
 
 struct scheduler {

@@ -70,7 +70,7 @@ static hoop_task *task_new(struct scheduler *scheduler, hoop_coroutine_fn fn, vo
     task->has_copy = copy_size > 0;
     scheduler->task_count++;
     if (copy_size > 0)
-        task->arg = memcpy(task + 1, arg, copy_size);
+        task->arg = memcpy(task->copy, arg, copy_size);
     return task;
 }
 

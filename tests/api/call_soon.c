@@ -81,11 +81,93 @@ static void a_cancelled_callback_does_not_run_and_its_handle_is_stale(void **sta
     hoop_close(world.loop);
 }
 
+static void schedule_again(void *arg)
+{
+    struct world *world = arg;
+    record_add(&world->record, "r");
+    assert_true(hoop_call_soon(world->loop, schedule_again, world) >= 0);
+}
+
+static void a_callback_that_schedules_itself_runs_once_an_iteration(void **state)
+{
+    (void)state;
+    hoop_info info;
+    struct world world = {.loop = virtual_loop()};
+    hoop_call_soon(world.loop, schedule_again, &world);
+    hoop_call_soon(world.loop, add_a, &world);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(hoop_run_once(world.loop, 0), 0);
+    assert_record(&world.record, "r a r r");
+    hoop_loop_info(world.loop, &info);
+    assert_int_equal(info.iterations, 3);
+    hoop_close(world.loop);
+}
+
+struct numbered {
+    int *next; /* what the next one to run must be */
+    int number;
+};
+
+static void run_in_turn(void *arg)
+{
+    struct numbered *numbered = arg;
+    assert_int_equal(numbered->number, (*numbered->next)++);
+}
+
+static void thousands_keep_their_order_with_some_cancelled(void **state)
+{
+    (void)state;
+    enum { COUNT = 5000 };
+    static struct numbered callbacks[COUNT];
+    int next = 0, number = 0;
+    hoop_loop *loop = virtual_loop();
+    for (int i = 0; i < COUNT; i++) {
+        bool keep = i % 4 != 0;
+        callbacks[i] = (struct numbered){&next, keep ? number++ : -1};
+        hoop_handle handle = hoop_call_soon(loop, run_in_turn, &callbacks[i]);
+        if (!keep)
+            assert_int_equal(hoop_handle_cancel(loop, handle), 1);
+    }
+    assert_int_equal(hoop_run_once(loop, 0), 0);
+    assert_int_equal(next, number);
+    hoop_close(loop);
+}
+
+static void a_stop_before_the_run_lets_one_iteration_pass(void **state)
+{
+    (void)state;
+    struct world world = {.loop = virtual_loop()};
+    hoop_call_soon(world.loop, schedule_again, &world);
+    hoop_call_later(world.loop, 60, add_b, &world); /* not waited for */
+    hoop_stop(world.loop);
+    hoop_stop(world.loop);
+    assert_int_equal(hoop_run_forever(world.loop), 0);
+    assert_record(&world.record, "r");
+    hoop_call_soon(world.loop, stop, &world); /* the stop is used up: this run needs its own */
+    assert_int_equal(hoop_run_forever(world.loop), 0);
+    assert_record(&world.record, "r r");
+    hoop_close(world.loop);
+}
+
+static void there_is_no_scheduling_of_nothing(void **state)
+{
+    (void)state;
+    hoop_callback_fn no_callback = NULL;
+    hoop_loop *loop = virtual_loop();
+    assert_int_equal(hoop_call_soon(loop, no_callback, NULL), -EINVAL);
+    assert_int_equal(hoop_run_once(loop, 0), 0);
+    hoop_close(loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         BEHAVIOUR(callbacks_run_in_the_order_in_which_they_were_scheduled),
         BEHAVIOUR(what_a_running_callback_schedules_waits_for_the_next_iteration),
+        BEHAVIOUR(a_callback_that_schedules_itself_runs_once_an_iteration),
+        BEHAVIOUR(thousands_keep_their_order_with_some_cancelled),
+        BEHAVIOUR(a_stop_before_the_run_lets_one_iteration_pass),
+        BEHAVIOUR(there_is_no_scheduling_of_nothing),
         BEHAVIOUR(a_cancelled_callback_does_not_run_and_its_handle_is_stale),
     };
     return cmocka_run_group_tests_name("call_soon", tests, NULL, NULL);
