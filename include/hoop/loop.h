@@ -53,7 +53,8 @@ HOOP_API hoop_loop *hoop_new_event_loop_with(const hoop_loop_options *options);
  * that have not run are dropped, as in asyncio; each task that has not finished is
  * reported to the exception handler and destroyed without running again. Watched
  * descriptors are not closed: they are the caller's. LOOP may be NULL.
- * Returns 0, or HOOP_ERUNNING (and nothing happened) while the loop runs. */
+ * Returns 0, or HOOP_ERUNNING (and nothing happened) while the loop runs, HOOP_ECLOSED
+ * if it is closed and only a reference of hoop_loop_ref is left. */
 HOOP_API int hoop_close(hoop_loop *loop);
 
 /* A loop's memory lives until it is closed and the last reference is gone, so who

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <execinfo.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/epoll.h>
@@ -101,6 +102,12 @@ void sys_eventfd_signal(int fd)
 void sys_close(int fd)
 {
     close(fd);
+}
+
+int sys_check_open(int fd)
+{
+    int flags = fails() ? -HOOP_TESTING_ERRNO : checked(fcntl(fd, F_GETFD));
+    return flags < 0 ? flags : 0;
 }
 
 int64_t sys_monotonic_now(void)

@@ -30,6 +30,8 @@ int sys_eventfd(void);
 void sys_eventfd_signal(int fd);
 
 void sys_close(int fd);
+/* 0 if FD is open, else -EBADF. */
+int sys_check_open(int fd);
 
 /* ---- time ---- */
 int64_t sys_monotonic_now(void); /* nanoseconds */

@@ -67,23 +67,21 @@ int hoop_close(hoop_loop *loop)
 {
     if (loop == NULL)
         return 0;
-    if (loop->running)
-        return misuse(loop->debug, HOOP_ERUNNING, __func__);
-    if (!loop->closed) {
-        loop->closed = true;
-        wake_close(loop);
-        drop_queue(loop->ready);
-        drop_queue(loop->batch);
-        disarm_timers(loop);
-        /* After the timers: some of them lie on the stacks that go now. */
-        if (loop->extension != NULL)
-            loop->extension->close(loop->extension);
-        loop->extension = NULL;
-        descriptors_done(loop);
-        handle_pool_done(loop);
-        wake_done(loop);
-        loop->poller.ops->close(&loop->poller);
-    }
+    if (loop->running || loop->closed)
+        return misuse(loop->debug, loop->closed ? HOOP_ECLOSED : HOOP_ERUNNING, __func__);
+    loop->closed = true; /* first: what is called from here on cannot use it any more */
+    wake_close(loop);
+    drop_queue(loop->ready);
+    drop_queue(loop->batch);
+    disarm_timers(loop);
+    /* After the timers: some of them lie on the stacks that go now. */
+    if (loop->extension != NULL)
+        loop->extension->close(loop->extension);
+    loop->extension = NULL;
+    descriptors_done(loop);
+    handle_pool_done(loop);
+    wake_done(loop);
+    loop->poller.ops->close(&loop->poller);
     hoop_loop_unref(loop);
     return 0;
 }

@@ -15,12 +15,6 @@
 #include "base/clock.h"
 #include "base/sys.h"
 
-/* While work is ready the kernel is asked only now and then: a poll costs as much as
- * ten task switches. The interval adapts so that the work between two polls takes
- * about this long (docs/decisions/0005-polling.md). */
-#define POLL_TARGET_NS 30000
-#define POLL_INTERVAL_MAX 64
-
 _Thread_local hoop_loop *running_loop;
 
 /* ---- the clock ---- */
@@ -35,18 +29,12 @@ double hoop_time(const hoop_loop *loop)
     return clock_to_seconds(hoop_time_ns(loop));
 }
 
-/* Makes the next iteration read the clock and ask the kernel. */
-static void poll_soon(hoop_loop *loop)
-{
-    loop->polls_skipped = POLL_INTERVAL_MAX;
-}
-
 int64_t loop_deadline(hoop_loop *loop, double delay)
 {
     if (isnan(delay) || delay < 0)
         return -EINVAL;
     if (delay == 0)
-        poll_soon(loop); /* it is due in the next iteration */
+        loop_poll_soon(loop); /* it is due in the next iteration */
     return clock_add(hoop_time_ns(loop), clock_from_seconds(delay));
 }
 
@@ -246,7 +234,7 @@ int hoop_run_once(hoop_loop *loop, double timeout)
     int rc = run_begin(loop, __func__);
     if (rc < 0)
         return rc;
-    poll_soon(loop);
+    loop_poll_soon(loop);
     loop->single = true;
     rc = iterate(loop, clock_from_seconds(timeout));
     loop->single = false;

@@ -130,6 +130,18 @@ static inline hoop_ready *loop_next_ready(hoop_loop *loop)
     return CONTAINER_OF(loop->batch->next, hoop_ready, link);
 }
 
+/* While work is ready the kernel is asked only now and then: a poll costs as much as ten
+ * task switches. The interval adapts so that the work between two polls takes about this
+ * long (docs/decisions/0005-polling.md). */
+#define POLL_TARGET_NS 30000
+#define POLL_INTERVAL_MAX 64
+
+/* Makes the next iteration read the clock and ask the kernel. */
+static inline void loop_poll_soon(hoop_loop *loop)
+{
+    loop->polls_skipped = POLL_INTERVAL_MAX;
+}
+
 /* Hangs EXTENSION on the loop, which has none. For the layer above. */
 void loop_extend(hoop_loop *loop, struct loop_extension *extension);
 

@@ -62,16 +62,18 @@ static hoop_handle handle_name(const struct handle *handle)
     return (int64_t)handle->generation << 32 | handle->slot;
 }
 
-/* Gives the slot back; its name is stale from now on. */
-static void handle_release(struct handle *handle)
+/* Gives the slot back; its name is stale from now on. Returns the context's reference: to
+ * drop it may run a program's code, so that comes last. */
+static hoop_context *handle_release(struct handle *handle)
 {
     struct handle_pool *pool = &handle->loop->handles;
-    context_unref(handle->context);
+    hoop_context *context = handle->context;
     handle->context = NULL;
     handle->fn = NULL;
     handle->generation = handle->generation == LAST_GENERATION ? 1 : handle->generation + 1;
     handle->next_free = pool->free;
     pool->free = handle;
+    return context;
 }
 
 static void handle_run(hoop_ready *ready)
@@ -79,9 +81,7 @@ static void handle_run(hoop_ready *ready)
     struct handle *handle = CONTAINER_OF(ready, struct handle, ready);
     hoop_callback_fn fn = handle->fn;
     void *arg = handle->arg;
-    hoop_context *context = handle->context;
-    handle->context = NULL;
-    handle_release(handle); /* before the call: a callback cannot cancel itself any more */
+    hoop_context *context = handle_release(handle); /* it cannot cancel itself */
     hoop_context **outer = context_enter(&context);
     fn(arg);
     context_enter(outer);
@@ -186,7 +186,7 @@ static hoop_handle schedule_at(hoop_loop *loop, int64_t deadline, hoop_callback_
         return -ENOMEM;
     int rc = hoop_timer_start(loop, &handle->timer, deadline);
     if (UNLIKELY(rc < 0)) {
-        handle_release(handle);
+        context_unref(handle_release(handle));
         return rc;
     }
     return handle_name(handle);
@@ -222,7 +222,7 @@ int hoop_handle_cancel(hoop_loop *loop, hoop_handle name)
         return 0;
     hoop_timer_stop(loop, &handle->timer);
     hoop_ready_remove(&handle->ready);
-    handle_release(handle);
+    context_unref(handle_release(handle));
     return 1;
 }
 

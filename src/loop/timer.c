@@ -14,6 +14,8 @@ void hoop_timer_init(hoop_timer *timer, void (*expire)(hoop_timer *timer))
 int hoop_timer_start(hoop_loop *loop, hoop_timer *timer, int64_t deadline)
 {
     timer->deadline = deadline;
+    if (deadline <= loop->now + 2 * POLL_TARGET_NS)
+        loop_poll_soon(loop); /* before the next poll would be due */
     return heap_insert(&loop->timers, timer) ? 0 : -ENOMEM;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/context.h"
+#include "base/sys.h"
 #include "loop/loop.h"
 
 /* ---- edge-triggered watches ---- */
@@ -125,18 +126,23 @@ static struct fd_callbacks *descriptor_get(hoop_loop *loop, int fd)
     return loop->descriptors[fd] = descriptor;
 }
 
-static void fd_callback_clear(struct fd_callback *callback)
+/* Replaces the callback, by none if FN is NULL. Returns the old one's context: to drop it may
+ * run a program's code, so the caller does that last. */
+static hoop_context *fd_callback_set(struct fd_callback *callback, hoop_callback_fn fn, void *arg,
+                                     hoop_context *context)
 {
+    hoop_context *old = callback->context;
     hoop_ready_remove(&callback->ready);
-    context_unref(callback->context);
-    callback->context = NULL;
-    callback->fn = NULL;
+    callback->fn = fn;
+    callback->arg = arg;
+    callback->context = context;
+    return old;
 }
 
+/* Both directions must be without a callback. */
 static void descriptor_free(hoop_loop *loop, struct fd_callbacks *descriptor, int fd)
 {
-    fd_callback_clear(&descriptor->reader);
-    fd_callback_clear(&descriptor->writer);
+    assert(descriptor->reader.context == NULL && descriptor->writer.context == NULL);
     loop->descriptors[fd] = NULL;
     alloc_free(descriptor);
 }
@@ -173,8 +179,9 @@ static int add_callback(hoop_loop *loop, int fd, unsigned direction, hoop_callba
         return rc;
     if (fn == NULL)
         return misuse(loop->debug, -EINVAL, "watching for NULL");
-    if (fd < 0)
-        return misuse(loop->debug, -EBADF, "watching a descriptor");
+    /* A number far out of range must not make the table grow. */
+    if ((size_t)fd >= loop->descriptor_capacity && (rc = sys_check_open(fd)) < 0)
+        return misuse(loop->debug, rc, "watching a descriptor");
     struct fd_callbacks *descriptor = descriptor_get(loop, fd);
     if (descriptor == NULL)
         return -ENOMEM;
@@ -184,11 +191,8 @@ static int add_callback(hoop_loop *loop, int fd, unsigned direction, hoop_callba
             descriptor_free(loop, descriptor, fd);
         return rc;
     }
-    struct fd_callback *callback = direction_of(descriptor, direction);
-    fd_callback_clear(callback);
-    callback->fn = fn;
-    callback->arg = arg;
-    callback->context = context_capture();
+    context_unref(
+        fd_callback_set(direction_of(descriptor, direction), fn, arg, context_capture()));
     return 0;
 }
 
@@ -210,14 +214,16 @@ static int remove_callback(hoop_loop *loop, int fd, unsigned direction)
     struct fd_callbacks *descriptor = descriptor_find(loop, fd);
     if (descriptor == NULL || direction_of(descriptor, direction)->fn == NULL)
         return 0;
-    fd_callback_clear(direction_of(descriptor, direction));
+    hoop_context *context =
+        fd_callback_set(direction_of(descriptor, direction), NULL, NULL, NULL);
     if (interest_of(descriptor) != 0) {
         /* If the kernel refuses, it goes on telling of both; nobody listens to one. */
         (void)descriptor_update(descriptor, fd, interest_of(descriptor));
-        return 1;
+    } else {
+        hoop_watch_stop(loop, &descriptor->watch);
+        descriptor_free(loop, descriptor, fd);
     }
-    hoop_watch_stop(loop, &descriptor->watch);
-    descriptor_free(loop, descriptor, fd);
+    context_unref(context);
     return 1;
 }
 
@@ -236,8 +242,11 @@ void descriptors_done(hoop_loop *loop)
     for (size_t fd = 0; fd < loop->descriptor_capacity; fd++) {
         if (loop->descriptors[fd] == NULL)
             continue;
-        hoop_watch_stop(loop, &loop->descriptors[fd]->watch);
-        descriptor_free(loop, loop->descriptors[fd], (int)fd);
+        struct fd_callbacks *descriptor = loop->descriptors[fd];
+        hoop_watch_stop(loop, &descriptor->watch);
+        context_unref(fd_callback_set(&descriptor->reader, NULL, NULL, NULL));
+        context_unref(fd_callback_set(&descriptor->writer, NULL, NULL, NULL));
+        descriptor_free(loop, descriptor, (int)fd);
     }
     alloc_free(loop->descriptors);
     loop->descriptors = NULL;
