@@ -16,7 +16,7 @@ int64_t hoop_await(hoop_task *task)
     int rc = future_may_wait(&task->future, __func__);
     if (UNLIKELY(rc < 0))
         return rc;
-    int64_t result = future_wait(&task->future, &future_wait_cancelling, NULL);
+    int64_t result = future_wait(&task->future, &future_wait_cancelling);
     hoop_future_unref(&task->future);
     return result;
 }
@@ -28,7 +28,7 @@ int64_t hoop_shield(hoop_task *task)
     int rc = future_may_wait(&task->future, __func__);
     if (rc < 0)
         return rc;
-    int64_t result = future_wait(&task->future, &future_wait_shielding, NULL);
+    int64_t result = future_wait(&task->future, &future_wait_shielding);
     hoop_future_unref(&task->future);
     return result;
 }
@@ -55,7 +55,7 @@ static __attribute__((noinline)) int sleep_until(hoop_loop *loop, int64_t deadli
     hoop_timer_init(&sleep.timer, sleep_ends);
     int rc = hoop_timer_start(loop, &sleep.timer, deadline);
     if (rc < 0)
-        return rc;
+        return wait_failed(rc);
     rc = (int)wait_park(&sleep.wait);
     hoop_timer_stop(loop, &sleep.timer);
     return rc;
@@ -72,10 +72,10 @@ int hoop_sleep(double seconds)
             wait_spend();
         else
             scheduler_yield(scheduler);
-        return UNLIKELY(task->cancelling > 0) ? -ECANCELED : 0;
+        return LIKELY(task->cancelling == 0) ? 0 : wait_failed(-ECANCELED);
     }
     int64_t deadline = loop_deadline(scheduler->loop, seconds);
     if (deadline < 0)
-        return misuse(scheduler->loop->debug, (int)deadline, __func__);
+        return wait_failed(misuse(scheduler->loop->debug, (int)deadline, __func__));
     return sleep_until(scheduler->loop, deadline);
 }

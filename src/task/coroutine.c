@@ -46,13 +46,14 @@ void hoop_ensure_future(void *arg)
     hoop_coroutine *coroutine = arg;
     hoop_task *task = NULL;
     if (coroutine != NULL)
-        task = hoop_create_task_named(coroutine->fn, coroutine->arg, coroutine->name);
+        task = task_create(coroutine->loop, coroutine->fn, coroutine->arg, 0, coroutine->name,
+                           __func__);
     if (task == NULL) {
         hoop_exception exception = {
             .message = "ensure_future could not start a task",
             .error = hoop_last_error(),
         };
-        hoop_call_exception_handler(running_loop, &exception);
+        hoop_call_exception_handler(coroutine != NULL ? coroutine->loop : running_loop, &exception);
     }
     hoop_coroutine_free(coroutine);
     hoop_task_detach(task);

@@ -199,12 +199,11 @@ int future_may_wait(const hoop_future *future, const char *function)
     int rc = wait_may_park(function);
     if (rc < 0)
         return rc;
-    bool explain = running_loop->debug;
-    if (future == &task_running()->future)
-        return misuse(explain, -EDEADLK, function);
-    if (!future->done && future->loop != running_loop)
-        return misuse(explain, future->loop == NULL ? HOOP_ECLOSED : HOOP_EOTHERLOOP, function);
-    return 0;
+    if (UNLIKELY(future == &task_running()->future))
+        rc = -EDEADLK;
+    else if (UNLIKELY(future->loop != running_loop) && !future->done)
+        rc = future->loop == NULL ? HOOP_ECLOSED : HOOP_EOTHERLOOP;
+    return LIKELY(rc == 0) ? 0 : wait_failed(misuse(running_loop->debug, rc, function));
 }
 
 /* Copies the outcome's message to the task that hears of it. */
@@ -216,19 +215,21 @@ static void pass_message(hoop_task *task, hoop_future *future)
     future_set_message(&task->future, future->result, copy);
 }
 
-int64_t future_wait(hoop_future *future, const struct wait_kind *kind, bool *ret_cancelled)
+int future_park(hoop_future *future, const struct wait_kind *kind)
 {
-    int64_t rc = 0;
     if (future->done) {
         wait_spend();
-    } else {
-        struct future_wait wait = {.future = future};
-        wait_init(&wait.wait, kind);
-        list_append(&future->observers, &wait.wait.observer.link);
-        rc = wait_park(&wait.wait);
+        return 0;
     }
-    if (ret_cancelled != NULL)
-        *ret_cancelled = rc < 0;
+    struct future_wait wait = {.future = future};
+    wait_init(&wait.wait, kind);
+    list_append(&future->observers, &wait.wait.observer.link);
+    return (int)wait_park(&wait.wait);
+}
+
+int64_t future_wait(hoop_future *future, const struct wait_kind *kind)
+{
+    int rc = future_park(future, kind);
     if (rc < 0)
         return rc;
     assert(future->done);
@@ -246,7 +247,7 @@ int64_t hoop_future_await(hoop_future *future)
     if (rc < 0)
         return rc;
     hoop_future_ref(future);
-    int64_t result = future_wait(future, &future_wait_cancelling, NULL);
+    int64_t result = future_wait(future, &future_wait_cancelling);
     hoop_future_unref(future);
     return result;
 }

@@ -53,9 +53,12 @@ void future_callbacks_drop(struct scheduler *scheduler);
 extern const struct wait_kind future_wait_cancelling; /* cancels the future, goes on waiting */
 extern const struct wait_kind future_wait_shielding;  /* leaves it alone and returns */
 
-/* Waits for FUTURE in the running task: its outcome, with its message handed to the task;
- * or -ECANCELED if the wait was cancelled first, which *RET_CANCELLED (if not NULL) tells. */
-int64_t future_wait(hoop_future *future, const struct wait_kind *kind, bool *ret_cancelled);
+/* Waits in the running task until FUTURE is done: 0, or -ECANCELED if KIND lets the wait be
+ * cancelled and it was. */
+int future_park(hoop_future *future, const struct wait_kind *kind);
+
+/* The same, and retrieves the outcome, with its message handed to the task. */
+int64_t future_wait(hoop_future *future, const struct wait_kind *kind);
 
 /* May the running task wait for FUTURE? 0, or the misuse of FUNCTION. */
 int future_may_wait(const hoop_future *future, const char *function);

@@ -103,12 +103,10 @@ static int64_t cancel_others(void *arg)
     }
     for (hoop_task *task; (task = first_other(scheduler, last_id)) != NULL;) {
         hoop_task_ref(task);
-        bool was_cancelled;
-        future_wait(&task->future, &future_wait_shielding, &was_cancelled);
-        task->future.retrieved = false; /* nobody has seen it: an error is reported */
-        hoop_task_unref(task);
-        if (was_cancelled)
-            return -ECANCELED;
+        int rc = future_park(&task->future, &future_wait_shielding);
+        hoop_task_unref(task); /* its outcome was not looked at: an error is reported */
+        if (rc < 0)
+            return rc;
     }
     return 0;
 }

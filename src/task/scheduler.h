@@ -99,6 +99,10 @@ static inline bool scheduler_can_start_eagerly(const struct scheduler *scheduler
 void task_run_eagerly(hoop_task *task);
 
 /* task.c */
+/* A task of LOOP for FN(ARG), or for a copy of the COPY_SIZE bytes at ARG; ready, with one
+ * reference for the caller. NAME is borrowed. NULL: hoop_last_error tells why, as for FUNCTION. */
+hoop_task *task_create(hoop_loop *loop, hoop_coroutine_fn fn, void *arg, size_t copy_size,
+                       const char *name, const char *function);
 /* Memory for a task goes back: to the free list, or the heap. */
 void task_free(hoop_task *task);
 /* The coroutine has returned RESULT, or cannot begin. TASK may be gone afterwards. */

@@ -86,13 +86,13 @@ static struct scheduler *scheduler_for(hoop_loop *loop, hoop_coroutine_fn fn, co
     return scheduler != NULL ? scheduler : misuse_null(false, -ENOMEM, function);
 }
 
-static hoop_task *create(hoop_coroutine_fn fn, void *arg, size_t copy_size, const char *name,
-                         const char *function)
+hoop_task *task_create(hoop_loop *loop, hoop_coroutine_fn fn, void *arg, size_t copy_size,
+                       const char *name, const char *function)
 {
-    struct scheduler *scheduler = scheduler_for(running_loop, fn, function);
+    struct scheduler *scheduler = scheduler_for(loop, fn, function);
     if (UNLIKELY(scheduler == NULL))
         return NULL;
-    hoop_task *task = task_new(scheduler, fn, arg, copy_size, name);
+    hoop_task *task = task_new(scheduler, fn, arg, copy_size, name != NULL ? name : "task");
     if (UNLIKELY(task == NULL))
         return misuse_null(false, -ENOMEM, function);
     loop_push(scheduler->loop, &task->ready);
@@ -101,13 +101,13 @@ static hoop_task *create(hoop_coroutine_fn fn, void *arg, size_t copy_size, cons
 
 hoop_task *hoop_create_task_named(hoop_coroutine_fn fn, void *arg, const char *name)
 {
-    return create(fn, arg, 0, name != NULL ? name : "task", __func__);
+    return task_create(running_loop, fn, arg, 0, name, __func__);
 }
 
 hoop_task *hoop_create_task_copy_named(hoop_coroutine_fn fn, const void *args, size_t size,
                                        const char *name)
 {
-    return create(fn, (void *)(uintptr_t)args, size, name != NULL ? name : "task", __func__);
+    return task_create(running_loop, fn, (void *)(uintptr_t)args, size, name, __func__);
 }
 
 hoop_task *hoop_create_task_with(hoop_coroutine_fn fn, void *arg, const hoop_task_options *options)

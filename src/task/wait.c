@@ -37,7 +37,7 @@ int64_t wait_park(struct wait *wait)
     else
         scheduler_suspend(scheduler);
     assert(task->wait == NULL && !list_is_linked(&wait->observer.link));
-    return wait->result;
+    return LIKELY(wait->result >= 0) ? wait->result : wait_failed((int)wait->result);
 }
 
 void wait_wake(struct wait *wait, int64_t result)
@@ -56,6 +56,14 @@ hoop_task *wait_cancel(struct wait *wait)
 {
     wait_wake(wait, -ECANCELED);
     return NULL;
+}
+
+int wait_failed(int code)
+{
+    hoop_task *task = task_running();
+    if (task->future.message != NULL)
+        future_set_message(&task->future, code, NULL);
+    return code;
 }
 
 int wait_may_park(const char *function)

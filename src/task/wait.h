@@ -64,6 +64,9 @@ hoop_task *wait_cancel(struct wait *wait);
 /* 0, or HOOP_ENOTASK outside of a task, explained in debug mode as a misuse of FUNCTION. */
 int wait_may_park(const char *function);
 
+/* Returns CODE, an error of an await's own, and forgets the message of an older error. */
+int wait_failed(int code);
+
 /* An await of the running task that need not suspend spends a little; when all is spent
  * it goes to the end of the queue once. */
 void wait_spend(void);
