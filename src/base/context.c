@@ -86,11 +86,6 @@ static hoop_context **current_slot(void)
     return context_slot != NULL ? context_slot : &thread_context;
 }
 
-hoop_context *context_capture(void)
-{
-    return context_ref(*current_slot());
-}
-
 /* ---- setting and getting ---- */
 
 static struct binding *find(hoop_context *context, const hoop_context_var *var)

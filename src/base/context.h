@@ -22,7 +22,11 @@ void context_unref(hoop_context *context);
 hoop_context **context_thread_slot(void);
 
 /* A reference to what is current. */
-hoop_context *context_capture(void);
+static inline hoop_context *context_capture(void)
+{
+    hoop_context *context = context_slot != NULL ? *context_slot : *context_thread_slot();
+    return context == NULL ? NULL : context_ref(context);
+}
 
 /* Makes SLOT current and returns the one that was, for a later context_enter. */
 static inline hoop_context **context_enter(hoop_context **slot)

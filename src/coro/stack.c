@@ -119,12 +119,6 @@ static struct stack *pop(struct stack **list)
     return stack;
 }
 
-static void push(struct stack **list, struct stack *stack)
-{
-    stack->next = *list;
-    *list = stack;
-}
-
 /* A slab with an uncut stack; smaller than wished when address space is short. */
 static struct slab *slab_with_room(struct stack_pool *pool)
 {
@@ -144,7 +138,7 @@ static struct slab *slab_with_room(struct stack_pool *pool)
 static struct stack *take_pooled(struct stack_pool *pool)
 {
     struct stack *stack = pop(&pool->warm);
-    if (LIKELY(stack != NULL)) {
+    if (stack != NULL) {
         pool->warm_count--;
         return stack;
     }
@@ -161,30 +155,24 @@ static struct stack *take_single(struct stack_pool *pool, size_t size)
     return slab != NULL ? slab_cut(pool, slab, size) : NULL;
 }
 
-struct stack *stack_take(struct stack_pool *pool, size_t size)
+struct stack *stack_take_other(struct stack_pool *pool, size_t size)
 {
     size = size == 0 ? pool->stack_size : round_to_pages(pool, size);
-    struct stack *stack =
-        LIKELY(size == pool->stack_size) ? take_pooled(pool) : take_single(pool, size);
+    struct stack *stack = size == pool->stack_size ? take_pooled(pool) : take_single(pool, size);
     if (stack != NULL)
         pool->in_use++;
     return stack;
 }
 
-void stack_give(struct stack_pool *pool, struct stack *stack)
+void stack_give_other(struct stack_pool *pool, struct stack *stack)
 {
-    pool->in_use--;
-    if (UNLIKELY(stack->size != pool->stack_size)) {
+    if (stack->size != pool->stack_size) {
         slab_free(stack->slab);
         return;
     }
-    if (LIKELY(pool->warm_count < pool->cache_limit)) {
-        pool->warm_count++;
-        push(&pool->warm, stack);
-        return;
-    }
     sys_trim(stack->low, stack_usable(stack));
-    push(&pool->cold, stack);
+    stack->next = pool->cold;
+    pool->cold = stack;
 }
 
 void stack_pool_done(struct stack_pool *pool)

@@ -53,8 +53,34 @@ void stack_pool_done(struct stack_pool *pool);
 
 /* A stack of SIZE bytes, guard page included; 0 or the pool's own size for a pooled one.
  * NULL without memory. */
-struct stack *stack_take(struct stack_pool *pool, size_t size);
-void stack_give(struct stack_pool *pool, struct stack *stack);
+static inline struct stack *stack_take(struct stack_pool *pool, size_t size);
+static inline void stack_give(struct stack_pool *pool, struct stack *stack);
+/* Their slower halves: no warm stack of that size is there, or there are enough. */
+struct stack *stack_take_other(struct stack_pool *pool, size_t size);
+void stack_give_other(struct stack_pool *pool, struct stack *stack);
+
+static inline struct stack *stack_take(struct stack_pool *pool, size_t size)
+{
+    struct stack *stack = pool->warm;
+    if (stack == NULL || size != 0)
+        return stack_take_other(pool, size);
+    pool->warm = stack->next;
+    pool->warm_count--;
+    pool->in_use++;
+    return stack;
+}
+
+static inline void stack_give(struct stack_pool *pool, struct stack *stack)
+{
+    pool->in_use--;
+    if (stack->size != pool->stack_size || pool->warm_count >= pool->cache_limit) {
+        stack_give_other(pool, stack);
+        return;
+    }
+    stack->next = pool->warm;
+    pool->warm = stack;
+    pool->warm_count++;
+}
 
 /* How many bytes of it are usable. */
 static inline size_t stack_usable(const struct stack *stack)

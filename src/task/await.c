@@ -13,11 +13,11 @@ int64_t hoop_await(hoop_task *task)
 {
     if (UNLIKELY(task == NULL))
         return hoop_last_error();
-    int rc = future_may_wait(&task->future, __func__);
+    int rc = future_check_wait(&task->future, __func__);
     if (UNLIKELY(rc < 0))
         return rc;
     int64_t result = future_wait(&task->future, &future_wait_cancelling);
-    hoop_future_unref(&task->future);
+    future_unref(&task->future);
     return result;
 }
 
@@ -25,11 +25,11 @@ int64_t hoop_shield(hoop_task *task)
 {
     if (task == NULL)
         return hoop_last_error();
-    int rc = future_may_wait(&task->future, __func__);
+    int rc = future_check_wait(&task->future, __func__);
     if (rc < 0)
         return rc;
     int64_t result = future_wait(&task->future, &future_wait_shielding);
-    hoop_future_unref(&task->future);
+    future_unref(&task->future);
     return result;
 }
 
@@ -66,7 +66,7 @@ int hoop_sleep(double seconds)
     struct scheduler *scheduler = scheduler_running();
     hoop_task *task = task_running();
     if (UNLIKELY(task == NULL))
-        return wait_may_park(__func__);
+        return wait_without_task(__func__);
     if (LIKELY(seconds == 0)) {
         if (UNLIKELY(task->cancelling > 0))
             wait_spend();

@@ -70,9 +70,10 @@ hoop_future *hoop_future_new(hoop_loop *loop)
     hoop_future *future = scheduler != NULL ? alloc_zeroed(sizeof *future) : NULL;
     if (future == NULL)
         return misuse_null(false, -ENOMEM, __func__);
-    future_init(future, loop, &scheduler->futures);
+    list_init(&future->observers);
+    list_append(&scheduler->futures, &future->link);
+    future->loop = loop;
     future->references = 1;
-    future->is_task = false;
     return future;
 }
 
@@ -84,17 +85,21 @@ hoop_future *hoop_future_ref(hoop_future *future)
 
 void hoop_future_unref(hoop_future *future)
 {
-    if (future == NULL || --future->references > 0)
-        return;
+    if (future != NULL)
+        future_unref(future);
+}
+
+void future_end(hoop_future *future)
+{
     if (UNLIKELY(future->done && future->result < 0) && !future->retrieved &&
         future->result != -ECANCELED)
         report_unretrieved(future);
     if (UNLIKELY(!list_is_empty(&future->observers)))
         drop_callbacks(future);
     if (UNLIKELY(future->message != NULL))
-        alloc_free(future->message);
+        future_set_message(future, future->result, NULL);
     list_remove(&future->link);
-    if (future->is_task)
+    if (LIKELY(future->is_task))
         task_free(CONTAINER_OF(future, hoop_task, future));
     else
         alloc_free(future);
@@ -194,16 +199,17 @@ static hoop_task *cancel_target(struct wait *wait)
 const struct wait_kind future_wait_cancelling = {"awaits", cancel_target, target};
 const struct wait_kind future_wait_shielding = {"awaits, shielding,", wait_cancel, target};
 
-int future_may_wait(const hoop_future *future, const char *function)
+int future_check_wait(const hoop_future *future, const char *function)
 {
-    int rc = wait_may_park(function);
-    if (rc < 0)
-        return rc;
-    if (UNLIKELY(future == &task_running()->future))
-        rc = -EDEADLK;
-    else if (UNLIKELY(future->loop != running_loop) && !future->done)
-        rc = future->loop == NULL ? HOOP_ECLOSED : HOOP_EOTHERLOOP;
-    return LIKELY(rc == 0) ? 0 : wait_failed(misuse(running_loop->debug, rc, function));
+    hoop_task *task = task_running();
+    if (UNLIKELY(task == NULL))
+        return wait_without_task(function);
+    if (LIKELY(future != &task->future && (future->loop == running_loop || future->done)))
+        return 0;
+    int rc = future == &task->future ? -EDEADLK
+             : future->loop == NULL  ? HOOP_ECLOSED
+                                     : HOOP_EOTHERLOOP;
+    return wait_failed(misuse(running_loop->debug, rc, function));
 }
 
 /* Copies the outcome's message to the task that hears of it. */
@@ -243,7 +249,7 @@ int64_t hoop_future_await(hoop_future *future)
 {
     if (future == NULL)
         return hoop_last_error();
-    int rc = future_may_wait(future, __func__);
+    int rc = future_check_wait(future, __func__);
     if (rc < 0)
         return rc;
     hoop_future_ref(future);

@@ -12,8 +12,7 @@
 
 struct hoop_future {
     hoop_link observers; /* struct observer: who is told when it is done, in order */
-    hoop_link link;      /* on the scheduler's list of tasks while it is one that has not
-                            finished, on that of futures otherwise */
+    hoop_link link;      /* on the scheduler's list of tasks or of futures, all its life */
     hoop_loop *loop;     /* NULL once that is closed */
     int64_t result;      /* once done, the outcome; before, the code that `message` is of */
     char *message;       /* owned; NULL if there is none */
@@ -24,18 +23,6 @@ struct hoop_future {
 };
 
 struct scheduler;
-
-/* A pending future on LIST; references and is_task are the caller's to set. */
-static inline void future_init(hoop_future *future, hoop_loop *loop, hoop_link *list)
-{
-    list_init(&future->observers);
-    list_append(list, &future->link);
-    future->loop = loop;
-    future->result = 0;
-    future->message = NULL;
-    future->done = false;
-    future->retrieved = false;
-}
 
 /* Sets the outcome, and tells the observers. It must be pending. */
 void future_resolve(hoop_future *future, int64_t result);
@@ -60,7 +47,17 @@ int future_park(hoop_future *future, const struct wait_kind *kind);
 /* The same, and retrieves the outcome, with its message handed to the task. */
 int64_t future_wait(hoop_future *future, const struct wait_kind *kind);
 
-/* May the running task wait for FUTURE? 0, or the misuse of FUNCTION. */
-int future_may_wait(const hoop_future *future, const char *function);
+/* Why the running task, if there is one, may not wait for FUTURE: a misuse of FUNCTION. 0 if
+ * it may. */
+int future_check_wait(const hoop_future *future, const char *function);
+
+/* The last reference is gone. */
+void future_end(hoop_future *future);
+
+static inline void future_unref(hoop_future *future)
+{
+    if (--future->references == 0)
+        future_end(future);
+}
 
 #endif

@@ -36,9 +36,9 @@ size_t hoop_all_tasks(const hoop_loop *loop, hoop_task **ret_tasks, size_t capac
     if (scheduler == NULL)
         return 0;
     size_t count = 0;
-    const hoop_link *list = &scheduler->tasks;
-    for (hoop_link *link = list->next; link != list && count < capacity; link = link->next)
-        ret_tasks[count++] = CONTAINER_OF(link, hoop_task, future.link);
+    hoop_task *task = task_after(scheduler, &scheduler->tasks);
+    for (; task != NULL && count < capacity; task = task_after(scheduler, &task->future.link))
+        ret_tasks[count++] = task;
     return scheduler->task_count;
 }
 
@@ -60,12 +60,10 @@ static void print_target(const struct wait *wait, FILE *out)
 /* The task that TASK has started eagerly and that has not suspended yet, or NULL. */
 static const hoop_task *started_by(const struct scheduler *scheduler, const hoop_task *task)
 {
-    for (hoop_link *link = scheduler->tasks.next; link != &scheduler->tasks; link = link->next) {
-        const hoop_task *other = CONTAINER_OF(link, hoop_task, future.link);
-        if (other->starter == &task->coro)
-            return other;
-    }
-    return NULL;
+    const hoop_task *other = task_after(scheduler, &scheduler->tasks);
+    while (other != NULL && other->starter != &task->coro)
+        other = task_after(scheduler, &other->future.link);
+    return other;
 }
 
 static void print_idle_task(const struct scheduler *scheduler, const hoop_task *task, FILE *out)
@@ -99,6 +97,7 @@ void hoop_print_tasks(const hoop_loop *loop, FILE *out)
     fprintf(out, "%zu unfinished tasks\n", scheduler == NULL ? 0 : scheduler->task_count);
     if (scheduler == NULL)
         return;
-    for (hoop_link *link = scheduler->tasks.next; link != &scheduler->tasks; link = link->next)
-        print_task(scheduler, CONTAINER_OF(link, hoop_task, future.link), out);
+    const hoop_task *task = task_after(scheduler, &scheduler->tasks);
+    for (; task != NULL; task = task_after(scheduler, &task->future.link))
+        print_task(scheduler, task, out);
 }

@@ -82,12 +82,10 @@ int64_t hoop_run_until_complete(hoop_loop *loop, hoop_coroutine_fn fn, void *arg
 /* The oldest unfinished task that is not newer than LAST_ID and is not the running one. */
 static hoop_task *first_other(struct scheduler *scheduler, uint64_t last_id)
 {
-    for (hoop_link *link = scheduler->tasks.next; link != &scheduler->tasks; link = link->next) {
-        hoop_task *task = CONTAINER_OF(link, hoop_task, future.link);
-        if (task != scheduler->current && task->id <= last_id)
-            return task;
-    }
-    return NULL;
+    hoop_task *task = task_after(scheduler, &scheduler->tasks);
+    if (task == scheduler->current)
+        task = task_after(scheduler, &task->future.link);
+    return task != NULL && task->id <= last_id ? task : NULL;
 }
 
 /* Cancels all tasks but this one, and waits until they have ended. */
@@ -96,12 +94,11 @@ static int64_t cancel_others(void *arg)
     (void)arg;
     struct scheduler *scheduler = scheduler_running();
     uint64_t last_id = scheduler->current->id;
-    for (hoop_link *link = scheduler->tasks.next; link != &scheduler->tasks; link = link->next) {
-        hoop_task *task = CONTAINER_OF(link, hoop_task, future.link);
+    hoop_task *task = task_after(scheduler, &scheduler->tasks);
+    for (; task != NULL; task = task_after(scheduler, &task->future.link))
         if (task != scheduler->current)
             hoop_task_cancel(task);
-    }
-    for (hoop_task *task; (task = first_other(scheduler, last_id)) != NULL;) {
+    while ((task = first_other(scheduler, last_id)) != NULL) {
         hoop_task_ref(task);
         int rc = future_park(&task->future, &future_wait_shielding);
         hoop_task_unref(task); /* its outcome was not looked at: an error is reported */

@@ -188,10 +188,8 @@ static void scheduler_close(struct loop_extension *extension)
     alloc_free(scheduler);
 }
 
-struct scheduler *scheduler_of(hoop_loop *loop)
+struct scheduler *scheduler_new(hoop_loop *loop)
 {
-    if (LIKELY(loop->extension != NULL))
-        return (struct scheduler *)(void *)loop->extension;
     struct scheduler *scheduler = alloc_zeroed(sizeof *scheduler);
     if (scheduler == NULL)
         return NULL;

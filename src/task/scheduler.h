@@ -50,19 +50,27 @@ struct scheduler {
     struct stack *dead_stack; /* of a task that has just left; freed by who runs next */
     struct coro dead_coro;
     struct stack_pool stacks;
-    hoop_link tasks;      /* hoop_future.link of each that has not finished, oldest first */
-    hoop_link futures;    /* hoop_future.link of all others, finished tasks included */
+    hoop_link tasks;      /* hoop_future.link of each, oldest first; finished ones too, as long
+                             as somebody holds them */
+    hoop_link futures;    /* hoop_future.link of each that is no task */
     hoop_link callbacks;  /* done callbacks that have not run (future.c) */
     hoop_link coroutines; /* coroutine objects that were not started (coroutine.c) */
-    size_t task_count;
+    size_t task_count;    /* of those that have not finished */
     uint32_t cancel_walk; /* numbers the walks of hoop_task_cancel */
     uint64_t last_id;
     hoop_task *free_tasks;
     size_t free_count;
 };
 
+/* A scheduler for LOOP, which has none; NULL without memory. */
+struct scheduler *scheduler_new(hoop_loop *loop);
+
 /* LOOP's scheduler, made if it has none; NULL without memory. */
-struct scheduler *scheduler_of(hoop_loop *loop);
+static inline struct scheduler *scheduler_of(hoop_loop *loop)
+{
+    struct scheduler *scheduler = (struct scheduler *)(void *)loop->extension;
+    return LIKELY(scheduler != NULL) ? scheduler : scheduler_new(loop);
+}
 
 /* The scheduler of the loop that runs in this thread; NULL without one. */
 static inline struct scheduler *scheduler_running(void)
@@ -108,11 +116,15 @@ void task_free(hoop_task *task);
 /* The coroutine has returned RESULT, or cannot begin. TASK may be gone afterwards. */
 void task_finish(hoop_task *task, int64_t result);
 /* The loop goes, and TASK with it, without another step. All tasks go through each of these
- * before the next one begins, as they may wait for each other: tell the exception handler;
- * free its stack; make it a cancelled future of nobody. */
+ * before the next one begins, as they may wait for each other: tell the exception handler of
+ * an unfinished one; free its stack; make it a future of nobody, cancelled if it had not
+ * finished. */
 void task_report_pending(hoop_task *task);
 void task_halt(hoop_task *task);
 void task_abandon(hoop_task *task);
+
+/* The next unfinished task behind LINK on the list of tasks; NULL at its end. */
+hoop_task *task_after(const struct scheduler *scheduler, const hoop_link *link);
 
 /* coroutine.c */
 void coroutines_drop(struct scheduler *scheduler);

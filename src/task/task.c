@@ -15,15 +15,31 @@
 
 /* ---- making ---- */
 
-/* Zeroed memory for a task with COPY_SIZE bytes behind it, or a task from the free list;
- * that is zero as well but for what every task sets. */
-static hoop_task *task_alloc(struct scheduler *scheduler, size_t copy_size)
+/* Memory for a task with COPY_SIZE bytes behind it, with all that is the same for each task
+ * of this scheduler. */
+static __attribute__((noinline)) hoop_task *task_alloc(struct scheduler *scheduler,
+                                                       size_t copy_size)
+{
+    hoop_task *task =
+        copy_size > SIZE_MAX / 2 ? NULL : alloc_zeroed(sizeof *task + copy_size);
+    if (task == NULL)
+        return NULL;
+    list_init(&task->future.observers);
+    task->future.loop = scheduler->loop;
+    task->future.is_task = true;
+    hoop_ready_init(&task->ready, task_run);
+    task->scheduler = scheduler;
+    task->has_copy = copy_size > 0;
+    return task;
+}
+
+/* One from the free list, or a new one. A task on the free list is as its last life left it,
+ * so task_new sets all that a life can change and does not put back itself. */
+static inline hoop_task *task_take(struct scheduler *scheduler, size_t copy_size)
 {
     hoop_task *task = scheduler->free_tasks;
-    if (copy_size > 0)
-        return copy_size > SIZE_MAX / 2 ? NULL : alloc_zeroed(sizeof *task + copy_size);
-    if (task == NULL)
-        return alloc_zeroed(sizeof *task);
+    if (UNLIKELY(task == NULL || copy_size > 0))
+        return task_alloc(scheduler, copy_size);
     scheduler->free_tasks = task->next_free;
     scheduler->free_count--;
     return task;
@@ -31,14 +47,19 @@ static hoop_task *task_alloc(struct scheduler *scheduler, size_t copy_size)
 
 void task_free(hoop_task *task)
 {
-    if (task->owns_name)
-        alloc_free((char *)(uintptr_t)task->name);
     struct scheduler *scheduler = task->scheduler;
-    if (task->future.loop == NULL || task->has_copy || scheduler->free_count >= FREE_TASKS_MAX) {
+    if (UNLIKELY(task->owns_name)) {
+        alloc_free((char *)(uintptr_t)task->name);
+        task->owns_name = false;
+    }
+    if (UNLIKELY(task->future.loop == NULL || task->has_copy ||
+                 scheduler->free_count >= FREE_TASKS_MAX)) {
         alloc_free(task);
         return;
     }
     assert(task->stack == NULL && task->wait == NULL && task->starter == NULL);
+    assert(task->context == NULL && task->future.message == NULL);
+    assert(!list_is_linked(&task->ready.link) && list_is_empty(&task->future.observers));
     task->next_free = scheduler->free_tasks;
     scheduler->free_tasks = task;
     scheduler->free_count++;
@@ -49,25 +70,21 @@ void task_free(hoop_task *task)
 static hoop_task *task_new(struct scheduler *scheduler, hoop_coroutine_fn fn, void *arg,
                            size_t copy_size, const char *name)
 {
-    hoop_task *task = task_alloc(scheduler, copy_size);
+    hoop_task *task = task_take(scheduler, copy_size);
     if (UNLIKELY(task == NULL))
         return NULL;
-    future_init(&task->future, scheduler->loop, &scheduler->tasks);
+    list_append(&scheduler->tasks, &task->future.link);
+    task->future.result = 0;
     task->future.references = 2;
-    task->future.is_task = true;
-    list_init(&task->ready.link);
-    task->ready.run = task_run;
-    task->scheduler = scheduler;
+    task->future.done = false;
+    task->future.retrieved = false;
     task->fn = fn;
     task->arg = arg;
     task->context = context_capture();
     task->name = name;
     task->id = ++scheduler->last_id;
     task->cancelling = 0;
-    task->cancel_walk = 0;
     task->stack_pages = 0;
-    task->owns_name = false;
-    task->has_copy = copy_size > 0;
     scheduler->task_count++;
     if (copy_size > 0)
         task->arg = memcpy(task->copy, arg, copy_size);
@@ -78,10 +95,8 @@ static hoop_task *task_new(struct scheduler *scheduler, hoop_coroutine_fn fn, vo
 static struct scheduler *scheduler_for(hoop_loop *loop, hoop_coroutine_fn fn, const char *function)
 {
     int rc = LOOP_CHECK(loop);
-    if (rc == 0 && fn == NULL)
-        rc = -EINVAL;
-    if (UNLIKELY(rc < 0))
-        return misuse_null(loop != NULL && loop->debug, rc, function);
+    if (UNLIKELY(rc < 0 || fn == NULL))
+        return misuse_null(loop != NULL && loop->debug, rc < 0 ? rc : -EINVAL, function);
     struct scheduler *scheduler = scheduler_of(loop);
     return scheduler != NULL ? scheduler : misuse_null(false, -ENOMEM, function);
 }
@@ -147,27 +162,27 @@ hoop_task *hoop_create_task_with(hoop_coroutine_fn fn, void *arg, const hoop_tas
 
 /* ---- ending ---- */
 
-/* It is a future like others from now on. */
-static void task_leave(hoop_task *task)
+/* To drop the context may run a program's code. */
+static inline void drop_context(hoop_task *task)
 {
-    struct scheduler *scheduler = task->scheduler;
-    scheduler->task_count--;
-    list_remove(&task->future.link);
-    list_append(&scheduler->futures, &task->future.link);
     hoop_context *context = task->context;
     task->context = NULL;
-    context_unref(context);
+    if (UNLIKELY(context != NULL))
+        context_unref(context);
 }
 
 void task_finish(hoop_task *task, int64_t result)
 {
-    task_leave(task);
+    task->scheduler->task_count--;
+    drop_context(task);
     future_resolve(&task->future, result);
-    hoop_future_unref(&task->future);
+    future_unref(&task->future);
 }
 
 void task_report_pending(hoop_task *task)
 {
+    if (task->future.done)
+        return;
     hoop_exception exception = {
         .message = "task was destroyed but it is pending",
         .task = task,
@@ -191,11 +206,25 @@ void task_halt(hoop_task *task)
 
 void task_abandon(hoop_task *task)
 {
-    task_leave(task);
-    task->future.result = -ECANCELED;
-    task->future.done = true;
+    bool was_pending = !task->future.done;
+    drop_context(task);
+    if (was_pending) {
+        task->future.result = -ECANCELED;
+        task->future.done = true;
+    }
     future_orphan(&task->future);
-    hoop_future_unref(&task->future);
+    if (was_pending)
+        future_unref(&task->future); /* the loop's reference */
+}
+
+hoop_task *task_after(const struct scheduler *scheduler, const hoop_link *link)
+{
+    for (link = link->next; link != &scheduler->tasks; link = link->next) {
+        hoop_task *task = CONTAINER_OF(link, hoop_task, future.link);
+        if (!task->future.done)
+            return task;
+    }
+    return NULL;
 }
 
 /* ---- cancelling ---- */

@@ -9,15 +9,9 @@
 
 #include "task/scheduler.h"
 
-static void notify_wait(struct observer *observer)
+void wait_notify(struct observer *observer)
 {
     wait_wake(CONTAINER_OF(observer, struct wait, observer), 0);
-}
-
-void wait_init(struct wait *wait, const struct wait_kind *kind)
-{
-    *wait = (struct wait){.observer.notify = notify_wait, .kind = kind};
-    list_init(&wait->observer.link);
 }
 
 int64_t wait_park(struct wait *wait)
@@ -66,10 +60,8 @@ int wait_failed(int code)
     return code;
 }
 
-int wait_may_park(const char *function)
+int wait_without_task(const char *function)
 {
-    if (LIKELY(task_running() != NULL))
-        return 0;
     return misuse(running_loop != NULL && running_loop->debug, HOOP_ENOTASK, function);
 }
 

@@ -21,6 +21,8 @@
 #include <hoop/embed.h>
 #include <hoop/task.h>
 
+#include "base/list.h"
+
 /* Someone who wants to hear of an event, in the queue of who else does. */
 struct observer {
     hoop_link link;
@@ -46,11 +48,19 @@ struct wait {
     int64_t result;  /* what wait_wake said */
 };
 
+/* The notify of a wait's observer: wakes with 0. */
+void wait_notify(struct observer *observer);
+
 /* Its observer is on no queue, and its notify wakes with 0. */
-void wait_init(struct wait *wait, const struct wait_kind *kind);
+static inline void wait_init(struct wait *wait, const struct wait_kind *kind)
+{
+    list_init(&wait->observer.link);
+    wait->observer.notify = wait_notify;
+    wait->kind = kind;
+}
 
 /* Suspends the running task until wait_wake, and returns what that said. Must be called
- * from a task (wait_may_park). If the task is being cancelled already, the kind's cancel
+ * from a task (wait_without_task). If the task is being cancelled already, the kind's cancel
  * is called first, and may make this return at once. */
 int64_t wait_park(struct wait *wait);
 
@@ -61,8 +71,9 @@ void wait_wake(struct wait *wait, int64_t result);
 /* For wait_kind.cancel: wakes with -ECANCELED, returns NULL. */
 hoop_task *wait_cancel(struct wait *wait);
 
-/* 0, or HOOP_ENOTASK outside of a task, explained in debug mode as a misuse of FUNCTION. */
-int wait_may_park(const char *function);
+/* HOOP_ENOTASK, for an await outside of a task; in debug mode explained as a misuse of
+ * FUNCTION. */
+int wait_without_task(const char *function);
 
 /* Returns CODE, an error of an await's own, and forgets the message of an older error. */
 int wait_failed(int code);
