@@ -80,7 +80,7 @@ static void print_task(const struct scheduler *scheduler, const hoop_task *task,
     fprintf(out, "  #%" PRIu64 " '%s' ", task->id, task->name);
     if (task == scheduler->current) {
         fprintf(out, "runs");
-    } else if (task->wait != NULL) {
+    } else if (task_is_waiting(task)) {
         fprintf(out, "%s", task->wait->kind->verb);
         print_target(task->wait, out);
     } else {

@@ -2,8 +2,8 @@
  *
  * What the task layer keeps for a loop, and the inside of a task.
  *
- * A task is READY (its node is on the loop's queue), running (scheduler->current), or
- * waiting (task->wait is set, its node is on no queue). It gets a stack at its first
+ * A task is ready (its node is on the loop's queue), running (scheduler->current), or
+ * waiting (task_is_waiting, its node is on no queue). It gets a stack at its first
  * step and gives it back at its end.
  */
 #ifndef TASK_SCHEDULER_H
@@ -23,7 +23,7 @@ struct hoop_task {
     struct coro coro;      /* valid while it has a stack and does not run */
     struct stack *stack;   /* NULL before the first step and after the last one */
     struct coro *starter;  /* who started it eagerly, and goes on when it first suspends */
-    struct wait *wait;     /* what it waits for, on its own stack */
+    struct wait *wait;     /* its wait, on its own stack, until that returns */
     hoop_context *context; /* its bindings: a reference, or NULL */
     struct scheduler *scheduler;
     uint32_t cancelling;   /* requests to cancel that were not taken back */
@@ -64,6 +64,12 @@ struct scheduler {
 
 /* A scheduler for LOOP, which has none; NULL without memory. */
 struct scheduler *scheduler_new(hoop_loop *loop);
+
+/* Is the task suspended until somebody wakes it? */
+static inline bool task_is_waiting(const hoop_task *task)
+{
+    return task->wait != NULL && task->wait->task != NULL;
+}
 
 /* LOOP's scheduler, made if it has none; NULL without memory. */
 static inline struct scheduler *scheduler_of(hoop_loop *loop)

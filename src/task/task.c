@@ -84,6 +84,7 @@ static hoop_task *task_new(struct scheduler *scheduler, hoop_coroutine_fn fn, vo
     task->name = name;
     task->id = ++scheduler->last_id;
     task->cancelling = 0;
+    task->cancel_walk = 0;
     task->stack_pages = 0;
     scheduler->task_count++;
     if (copy_size > 0)
@@ -193,12 +194,16 @@ void task_report_pending(hoop_task *task)
 
 void task_halt(hoop_task *task)
 {
-    if (task->wait != NULL)
-        list_remove(&task->wait->observer.link);
+    struct wait *wait = task->wait;
     task->wait = NULL;
     hoop_ready_remove(&task->ready);
     if (task->stack == NULL)
         return;
+    if (wait != NULL) {
+        list_remove(&wait->observer.link);
+        if (wait->kind->target != NULL)
+            future_unref(wait->kind->target(wait)); /* what it awaits is told, or goes next */
+    }
     coro_done(&task->coro);
     stack_give(&task->scheduler->stacks, task->stack);
     task->stack = NULL;
@@ -236,10 +241,12 @@ bool hoop_task_cancel(hoop_task *task)
     /* What it awaits is cancelled with it, and what that awaits: a chain that may be long,
      * so it is walked, not descended; or a ring, so each is visited once. */
     uint32_t walk = ++task->scheduler->cancel_walk;
+    if (walk == 0)
+        walk = ++task->scheduler->cancel_walk; /* 0 is "never" */
     for (hoop_task *next = task; next != NULL && !next->future.done && next->cancel_walk != walk;) {
         next->cancel_walk = walk;
         next->cancelling++;
-        next = next->wait != NULL ? next->wait->kind->cancel(next->wait) : NULL;
+        next = task_is_waiting(next) ? next->wait->kind->cancel(next->wait) : NULL;
     }
     return true;
 }

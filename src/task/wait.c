@@ -26,20 +26,21 @@ int64_t wait_park(struct wait *wait)
         if (next != NULL)
             hoop_task_cancel(next);
     }
-    if (task->wait == NULL)
+    if (wait->task == NULL)
         wait_spend(); /* woken already */
     else
         scheduler_suspend(scheduler);
-    assert(task->wait == NULL && !list_is_linked(&wait->observer.link));
+    assert(task->wait == wait && wait->task == NULL && !list_is_linked(&wait->observer.link));
+    task->wait = NULL;
     return LIKELY(wait->result >= 0) ? wait->result : wait_failed((int)wait->result);
 }
 
 void wait_wake(struct wait *wait, int64_t result)
 {
     hoop_task *task = wait->task;
-    if (task->wait != wait)
+    if (task == NULL)
         return;
-    task->wait = NULL;
+    wait->task = NULL;
     wait->result = result;
     list_remove(&wait->observer.link);
     if (task != task->scheduler->current) /* it is while its own wait_park cancels it */

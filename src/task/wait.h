@@ -37,14 +37,15 @@ struct wait_kind {
     /* The task is being cancelled: wake it, or see to it that it will be woken. Returns
      * a task that is to be cancelled in its turn, or NULL. */
     hoop_task *(*cancel)(struct wait *wait);
-    /* What it waits for, if that is a future; may be NULL. */
+    /* What it waits for, if that is a future, to which it then holds a reference; may be
+     * NULL. */
     hoop_future *(*target)(const struct wait *wait);
 };
 
 struct wait {
     struct observer observer;
     const struct wait_kind *kind;
-    hoop_task *task; /* who waits, set by wait_park */
+    hoop_task *task; /* who waits; NULL once it is woken */
     int64_t result;  /* what wait_wake said */
 };
 
