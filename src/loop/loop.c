@@ -134,12 +134,10 @@ static bool poll_is_due(hoop_loop *loop)
 static int collect(hoop_loop *loop, int64_t limit)
 {
     int rc = 0;
-    if (wake_is_pending(loop))
-        wake_collect(loop);
     if (poll_is_due(loop)) {
+        wake_collect(loop);
         rc = poll_events(loop, limit);
-        if (wake_is_pending(loop))
-            wake_collect(loop);
+        wake_collect(loop);
     }
     if (!heap_is_empty(&loop->timers) && heap_first_deadline(&loop->timers) <= loop->now)
         timers_expire(loop);
@@ -160,7 +158,7 @@ bool loop_begin_next_batch(hoop_loop *loop)
 {
     bool may_begin =
         !list_is_empty(loop->ready) && !loop->stopping && !loop->single &&
-        !wake_is_pending(loop) && ++loop->polls_skipped < loop->poll_interval &&
+        ++loop->polls_skipped < loop->poll_interval &&
         (heap_is_empty(&loop->timers) || heap_first_deadline(&loop->timers) > loop->now);
     if (may_begin)
         begin_batch(loop);

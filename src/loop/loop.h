@@ -156,7 +156,7 @@ void handle_pool_done(hoop_loop *loop);
 /* wake.c */
 int wake_init(hoop_loop *loop);
 void wake_done(hoop_loop *loop);
-/* Moves what other threads posted to the ready queue. */
+/* Moves what other threads posted, if anything, to the ready queue. */
 void wake_collect(hoop_loop *loop);
 /* Says that the loop will not look at its posts until it is woken. False if there are
  * some already: do not wait. */

@@ -46,6 +46,8 @@ int(hoop_call_soon_threadsafe)(hoop_loop *loop, hoop_callback_fn fn, void *arg)
         return -EINVAL;
     struct wake *wake = &loop->wake;
     struct post post = {fn, arg, context_capture()};
+    if (loop == running_loop)
+        loop_poll_soon(loop); /* our own thread expects it in the next iteration */
     pthread_mutex_lock(&wake->lock);
     int rc = wake->closed ? HOOP_ECLOSED : post_list_append(&wake->incoming, post);
     bool must_signal = rc == 0 && wake->sleeping;
@@ -81,8 +83,8 @@ static void run_posts(hoop_ready *ready)
 void wake_collect(hoop_loop *loop)
 {
     struct wake *wake = &loop->wake;
-    if (hoop_ready_is_queued(&wake->ready))
-        return; /* the last lot has not run yet */
+    if (!wake_is_pending(loop) || hoop_ready_is_queued(&wake->ready))
+        return; /* nothing new, or the last lot has not run yet */
     pthread_mutex_lock(&wake->lock);
     struct post_list empty = wake->running;
     wake->running = wake->incoming;
@@ -116,6 +118,16 @@ static void wake_notify(hoop_watch *watch, unsigned events)
     (void)events; /* having woken is all; the loop looks at its posts anyway */
 }
 
+/* What is done under the lock takes nanoseconds: spin for it before sleeping. */
+static void init_lock(pthread_mutex_t *lock)
+{
+    pthread_mutexattr_t attributes;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
+    pthread_mutex_init(lock, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+}
+
 int wake_init(hoop_loop *loop)
 {
     struct wake *wake = &loop->wake;
@@ -130,7 +142,7 @@ int wake_init(hoop_loop *loop)
         sys_close(wake->fd);
         return rc;
     }
-    pthread_mutex_init(&wake->lock, NULL);
+    init_lock(&wake->lock);
     hoop_ready_init(&wake->ready, run_posts);
     wake->sleeping = true;
     return 0;
