@@ -52,7 +52,8 @@ typedef struct hoop_timer {
 } hoop_timer;
 
 HOOP_API void hoop_timer_init(hoop_timer *timer, void (*expire)(hoop_timer *timer));
-/* Arms the timer for DEADLINE (INT64_MAX: never). 0, or -ENOMEM. It must not be armed. */
+/* Arms the timer for DEADLINE (INT64_MAX: never). It must not be armed. 0, -ENOMEM, or
+ * HOOP_ECLOSED. */
 HOOP_API HOOP_MUST_CHECK int hoop_timer_start(hoop_loop *loop, hoop_timer *timer, int64_t deadline);
 /* Disarms it if it is armed. */
 HOOP_API void hoop_timer_stop(hoop_loop *loop, hoop_timer *timer);

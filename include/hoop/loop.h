@@ -33,14 +33,19 @@ typedef enum hoop_clock {
                                  else is to do: tests of timing take no time and are exact */
 } hoop_clock;
 
+/* Bytes of a task's stack, guard page included. */
+#define HOOP_STACK_SIZE_DEFAULT ((size_t)65536)
+#define HOOP_STACK_SIZE_MIN ((size_t)16384)
+#define HOOP_STACK_SIZE_MAX ((size_t)1 << 30)
+
 /* All zero is the default. */
 typedef struct hoop_loop_options {
     hoop_clock clock;
     bool debug;          /* check for misuse and explain it on stderr; also switched on by a
                             non-empty environment variable HOOP_DEBUG */
     bool no_overflow_report; /* leave SIGSEGV alone: a task's stack overflow is then not named */
-    size_t stack_size;   /* bytes of a task's stack with its guard page, rounded up to pages;
-                            0: 65536; at least 16384 */
+    size_t stack_size;   /* of each task's stack unless its options say otherwise, rounded up to
+                            pages; 0: HOOP_STACK_SIZE_DEFAULT */
     size_t stack_cache;  /* how many free stacks stay resident for reuse; 0: 4096 */
 } hoop_loop_options;
 

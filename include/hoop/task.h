@@ -39,7 +39,8 @@ extern "C" {
 /* All zero is the default. */
 typedef struct hoop_task_options {
     const char *name;      /* copied; NULL: the coroutine function's name, or "task" */
-    size_t stack_size;     /* bytes with the guard page, rounded up to pages; 0: the loop's */
+    size_t stack_size;     /* HOOP_STACK_SIZE_MIN (loop.h) to _MAX, rounded up to pages; 0: the
+                              loop's */
     size_t arg_size;       /* if not 0, that many bytes at ARG are copied, and the coroutine
                               gets the copy, which lives as long as the task */
     bool eager;            /* run at once until the first suspension, not in the next iteration;

@@ -60,11 +60,6 @@ int hoop_last_error(void)
     return last_error;
 }
 
-void last_error_set(int code)
-{
-    last_error = code;
-}
-
 int misuse(bool explain, int code, const char *function)
 {
     if (explain) {
@@ -75,8 +70,8 @@ int misuse(bool explain, int code, const char *function)
     return code;
 }
 
-void *misuse_null(bool explain, int code, const char *function)
+void *failed(int code)
 {
-    last_error_set(misuse(explain, code, function));
+    last_error = code;
     return NULL;
 }

@@ -18,10 +18,7 @@
  * where it was called, in the words of CODE. */
 int misuse(bool explain, int code, const char *function);
 
-/* The same for functions that return NULL: hoop_last_error() tells CODE. */
-void *misuse_null(bool explain, int code, const char *function);
-
-/* Remembers CODE for hoop_last_error. */
-void last_error_set(int code);
+/* NULL, for a function that returns a pointer; hoop_last_error() tells CODE. */
+void *failed(int code);
 
 #endif

@@ -36,7 +36,7 @@ static size_t round_to_pages(const struct stack_pool *pool, size_t size)
 void stack_pool_init(struct stack_pool *pool, size_t stack_size, size_t cache_limit)
 {
     *pool = (struct stack_pool){.page_size = sys_page_size()};
-    pool->stack_size = round_to_pages(pool, stack_size == 0 ? STACK_SIZE_DEFAULT : stack_size);
+    pool->stack_size = round_to_pages(pool, stack_size);
     pool->cache_limit = cache_limit == 0 ? STACK_CACHE_DEFAULT : cache_limit;
 }
 

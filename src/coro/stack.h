@@ -14,8 +14,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define STACK_SIZE_DEFAULT ((size_t)65536)
-#define STACK_SIZE_MIN ((size_t)16384)
 #define STACK_CACHE_DEFAULT 4096
 
 struct slab;
@@ -46,7 +44,7 @@ struct stack_pool {
     enum stack_guard guard;
 };
 
-/* Zero stands for the defaults; sizes are rounded up to pages. */
+/* Sizes are rounded up to pages; a CACHE_LIMIT of 0 stands for the default. */
 void stack_pool_init(struct stack_pool *pool, size_t stack_size, size_t cache_limit);
 /* All stacks must be given back. */
 void stack_pool_done(struct stack_pool *pool);

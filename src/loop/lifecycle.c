@@ -13,17 +13,30 @@
 static hoop_loop *fail_new(hoop_loop *loop, int code)
 {
     alloc_free(loop);
-    return misuse_null(false, code, __func__);
+    return failed(code);
+}
+
+static bool are_valid(const hoop_loop_options *options)
+{
+    bool is_known_clock =
+        options->clock == HOOP_CLOCK_MONOTONIC || options->clock == HOOP_CLOCK_VIRTUAL;
+    return is_known_clock && (options->stack_size == 0 ||
+                              (options->stack_size >= HOOP_STACK_SIZE_MIN &&
+                               options->stack_size <= HOOP_STACK_SIZE_MAX));
 }
 
 hoop_loop *hoop_new_event_loop_with(const hoop_loop_options *options)
 {
     const char *debug = getenv("HOOP_DEBUG");
+    if (options != NULL && !are_valid(options))
+        return fail_new(NULL, -EINVAL);
     hoop_loop *loop = alloc_zeroed(sizeof *loop);
     if (loop == NULL)
         return fail_new(NULL, -ENOMEM);
     if (options != NULL)
         loop->options = *options;
+    if (loop->options.stack_size == 0)
+        loop->options.stack_size = HOOP_STACK_SIZE_DEFAULT;
     list_init(&loop->queues[0]);
     list_init(&loop->queues[1]);
     loop->ready = &loop->queues[0];
@@ -111,7 +124,7 @@ void loop_extend(hoop_loop *loop, struct loop_extension *extension)
 
 /* ---- asking ---- */
 
-int loop_check(const hoop_loop *loop, const char *function)
+int loop_check_closely(const hoop_loop *loop, const char *function)
 {
     if (loop == NULL)
         return misuse(false, HOOP_ENOLOOP, function);

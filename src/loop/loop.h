@@ -104,11 +104,17 @@ struct hoop_loop {
 /* The loop that runs in this thread. For the layers above as well. */
 extern _Thread_local hoop_loop *running_loop;
 
-/* 0, or the error for using LOOP here and now: closed, NULL, or in debug mode from
- * the wrong thread. For the layers above as well. */
-#define LOOP_CHECK(loop) \
-    (LIKELY((loop) != NULL && !(loop)->closed && !(loop)->debug) ? 0 : loop_check(loop, __func__))
-int loop_check(const hoop_loop *loop, const char *function);
+/* 0, or the error for using LOOP here and now in FUNCTION, which a program has called:
+ * closed, NULL, or in debug mode from the wrong thread. For the layers above as well. */
+static inline int loop_check(const hoop_loop *loop, const char *function);
+int loop_check_closely(const hoop_loop *loop, const char *function);
+
+static inline int loop_check(const hoop_loop *loop, const char *function)
+{
+    if (LIKELY(loop != NULL && !loop->closed && !loop->debug))
+        return 0;
+    return loop_check_closely(loop, function);
+}
 
 /* The node that is next to run, left on its queue: of this batch, or of the next one if
  * the loop has nothing to collect in between; NULL if it has. For the layer above, which

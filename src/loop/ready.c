@@ -161,15 +161,15 @@ void handle_pool_done(hoop_loop *loop)
 
 /* ---- scheduling ---- */
 
-static int check_callback(hoop_loop *loop, hoop_callback_fn fn)
+static inline int check_callback(hoop_loop *loop, hoop_callback_fn fn, const char *function)
 {
-    int rc = LOOP_CHECK(loop);
-    return rc < 0 ? rc : fn == NULL ? misuse(loop->debug, -EINVAL, "scheduling NULL") : 0;
+    int rc = loop_check(loop, function);
+    return rc < 0 ? rc : LIKELY(fn != NULL) ? 0 : misuse(loop->debug, -EINVAL, function);
 }
 
 hoop_handle(hoop_call_soon)(hoop_loop *loop, hoop_callback_fn fn, void *arg)
 {
-    int rc = check_callback(loop, fn);
+    int rc = check_callback(loop, fn, __func__);
     if (UNLIKELY(rc < 0))
         return rc;
     struct handle *handle = handle_new(loop, fn, arg);
@@ -194,7 +194,7 @@ static hoop_handle schedule_at(hoop_loop *loop, int64_t deadline, hoop_callback_
 
 hoop_handle(hoop_call_later)(hoop_loop *loop, double delay, hoop_callback_fn fn, void *arg)
 {
-    int rc = check_callback(loop, fn);
+    int rc = check_callback(loop, fn, __func__);
     if (UNLIKELY(rc < 0))
         return rc;
     int64_t deadline = loop_deadline(loop, delay);
@@ -205,7 +205,7 @@ hoop_handle(hoop_call_later)(hoop_loop *loop, double delay, hoop_callback_fn fn,
 
 hoop_handle(hoop_call_at)(hoop_loop *loop, double when, hoop_callback_fn fn, void *arg)
 {
-    int rc = check_callback(loop, fn);
+    int rc = check_callback(loop, fn, __func__);
     if (UNLIKELY(rc < 0))
         return rc;
     if (UNLIKELY(isnan(when)))

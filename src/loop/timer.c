@@ -6,6 +6,10 @@
 
 #include "loop/loop.h"
 
+/* A deadline as near as this may have passed already, as the clock is not read in each
+ * iteration; so the next one reads it. */
+#define SOON_NS 1000000
+
 void hoop_timer_init(hoop_timer *timer, void (*expire)(hoop_timer *timer))
 {
     *timer = (hoop_timer){.expire = expire};
@@ -13,9 +17,11 @@ void hoop_timer_init(hoop_timer *timer, void (*expire)(hoop_timer *timer))
 
 int hoop_timer_start(hoop_loop *loop, hoop_timer *timer, int64_t deadline)
 {
+    if (UNLIKELY(loop->closed))
+        return HOOP_ECLOSED;
     timer->deadline = deadline;
-    if (deadline <= loop->now + 2 * POLL_TARGET_NS)
-        loop_poll_soon(loop); /* before the next poll would be due */
+    if (deadline <= loop->now + SOON_NS)
+        loop_poll_soon(loop);
     return heap_insert(&loop->timers, timer) ? 0 : -ENOMEM;
 }
 

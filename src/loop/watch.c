@@ -20,7 +20,7 @@ void hoop_watch_init(hoop_watch *watch, void (*notify)(hoop_watch *, unsigned ev
 
 int hoop_watch_start(hoop_loop *loop, hoop_watch *watch, int fd)
 {
-    int rc = LOOP_CHECK(loop);
+    int rc = loop_check(loop, __func__);
     if (rc < 0)
         return rc;
     assert(watch->fd == -1);
@@ -172,16 +172,18 @@ static unsigned interest_of(const struct fd_callbacks *descriptor)
            (descriptor->writer.fn != NULL ? (unsigned)HOOP_WRITABLE : 0);
 }
 
-static int add_callback(hoop_loop *loop, int fd, unsigned direction, hoop_callback_fn fn, void *arg)
+/* For FUNCTION, which the program called. */
+static int add_callback(hoop_loop *loop, int fd, unsigned direction, hoop_callback_fn fn, void *arg,
+                        const char *function)
 {
-    int rc = LOOP_CHECK(loop);
+    int rc = loop_check(loop, function);
     if (rc < 0)
         return rc;
     if (fn == NULL)
-        return misuse(loop->debug, -EINVAL, "watching for NULL");
+        return misuse(loop->debug, -EINVAL, function);
     /* A number far out of range must not make the table grow. */
     if ((size_t)fd >= loop->descriptor_capacity && (rc = sys_check_open(fd)) < 0)
-        return misuse(loop->debug, rc, "watching a descriptor");
+        return misuse(loop->debug, rc, function);
     struct fd_callbacks *descriptor = descriptor_get(loop, fd);
     if (descriptor == NULL)
         return -ENOMEM;
@@ -198,17 +200,17 @@ static int add_callback(hoop_loop *loop, int fd, unsigned direction, hoop_callba
 
 int(hoop_add_reader)(hoop_loop *loop, int fd, hoop_callback_fn fn, void *arg)
 {
-    return add_callback(loop, fd, HOOP_READABLE, fn, arg);
+    return add_callback(loop, fd, HOOP_READABLE, fn, arg, __func__);
 }
 
 int(hoop_add_writer)(hoop_loop *loop, int fd, hoop_callback_fn fn, void *arg)
 {
-    return add_callback(loop, fd, HOOP_WRITABLE, fn, arg);
+    return add_callback(loop, fd, HOOP_WRITABLE, fn, arg, __func__);
 }
 
-static int remove_callback(hoop_loop *loop, int fd, unsigned direction)
+static int remove_callback(hoop_loop *loop, int fd, unsigned direction, const char *function)
 {
-    int rc = LOOP_CHECK(loop);
+    int rc = loop_check(loop, function);
     if (rc < 0)
         return rc;
     struct fd_callbacks *descriptor = descriptor_find(loop, fd);
@@ -229,12 +231,12 @@ static int remove_callback(hoop_loop *loop, int fd, unsigned direction)
 
 int hoop_remove_reader(hoop_loop *loop, int fd)
 {
-    return remove_callback(loop, fd, HOOP_READABLE);
+    return remove_callback(loop, fd, HOOP_READABLE, __func__);
 }
 
 int hoop_remove_writer(hoop_loop *loop, int fd)
 {
-    return remove_callback(loop, fd, HOOP_WRITABLE);
+    return remove_callback(loop, fd, HOOP_WRITABLE, __func__);
 }
 
 void descriptors_done(hoop_loop *loop)

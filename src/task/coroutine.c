@@ -19,15 +19,15 @@ struct hoop_coroutine {
 hoop_coroutine *hoop_coroutine_new_named(hoop_loop *loop, hoop_coroutine_fn fn, void *arg,
                                          const char *name)
 {
-    int rc = LOOP_CHECK(loop);
+    int rc = loop_check(loop, __func__);
     if (rc == 0 && fn == NULL)
-        rc = -EINVAL;
+        rc = misuse(loop->debug, -EINVAL, __func__);
     if (rc < 0)
-        return misuse_null(false, rc, __func__);
+        return failed(rc);
     struct scheduler *scheduler = scheduler_of(loop);
     hoop_coroutine *coroutine = scheduler != NULL ? alloc_zeroed(sizeof *coroutine) : NULL;
     if (coroutine == NULL)
-        return misuse_null(false, -ENOMEM, __func__);
+        return failed(-ENOMEM);
     *coroutine = (hoop_coroutine){.loop = loop, .fn = fn, .arg = arg, .name = name};
     list_append(&scheduler->coroutines, &coroutine->link);
     return coroutine;

@@ -63,13 +63,13 @@ hoop_future *hoop_future_new(hoop_loop *loop)
 {
     if (loop == NULL)
         loop = running_loop;
-    int rc = LOOP_CHECK(loop);
+    int rc = loop_check(loop, __func__);
     if (rc < 0)
-        return misuse_null(false, rc, __func__);
+        return failed(rc);
     struct scheduler *scheduler = scheduler_of(loop);
     hoop_future *future = scheduler != NULL ? alloc_zeroed(sizeof *future) : NULL;
     if (future == NULL)
-        return misuse_null(false, -ENOMEM, __func__);
+        return failed(-ENOMEM);
     list_init(&future->observers);
     list_append(&scheduler->futures, &future->link);
     future->loop = loop;
@@ -309,7 +309,7 @@ int hoop_future_add_done_callback(hoop_future *future, hoop_done_fn fn, void *ar
         return -EINVAL;
     if (future->loop == NULL)
         return HOOP_ECLOSED;
-    int rc = LOOP_CHECK(future->loop);
+    int rc = loop_check(future->loop, __func__);
     if (rc < 0)
         return rc;
     struct done_callback *callback = alloc_zeroed(sizeof *callback);

@@ -17,6 +17,7 @@ void hoop_loop_info(const hoop_loop *loop, hoop_info *ret_info)
     *ret_info = (hoop_info){
         .poller = loop->poller.ops->name,
         .guard = "",
+        .stack_size = loop->options.stack_size,
         .timers = loop->timers.count,
         .iterations = loop->iterations,
         .polls = loop->polls,

@@ -43,7 +43,7 @@ static int run_until(hoop_loop *loop, hoop_future *future)
 
 int64_t hoop_run_until_done(hoop_loop *loop, hoop_future *future)
 {
-    int rc = LOOP_CHECK(loop);
+    int rc = loop_check(loop, __func__);
     if (rc < 0)
         return rc;
     if (future->loop != loop)
@@ -57,21 +57,20 @@ int64_t hoop_run_until_done(hoop_loop *loop, hoop_future *future)
 
 /* A task for hoop_run_until_complete, or NULL. Nothing is created if the loop could not
  * run anyway. */
-static hoop_task *main_task(hoop_loop *loop, hoop_coroutine_fn fn, void *arg)
+static hoop_task *main_task(hoop_loop *loop, hoop_coroutine_fn fn, void *arg, const char *function)
 {
     if (loop == NULL || loop->closed)
-        return misuse_null(loop != NULL && loop->debug, HOOP_ECLOSED, __func__);
+        return failed(misuse(loop != NULL && loop->debug, HOOP_ECLOSED, function));
     if (loop->running || running_loop != NULL)
-        return misuse_null(loop->debug, HOOP_ERUNNING, __func__);
-    return hoop_create_task_with(fn, arg, &(hoop_task_options){.loop = loop});
+        return failed(misuse(loop->debug, HOOP_ERUNNING, function));
+    return task_create(loop, fn, arg, 0, "main", function);
 }
 
 int64_t hoop_run_until_complete(hoop_loop *loop, hoop_coroutine_fn fn, void *arg)
 {
-    hoop_task *task = main_task(loop, fn, arg);
+    hoop_task *task = main_task(loop, fn, arg, __func__);
     if (task == NULL)
         return hoop_last_error();
-    task->name = "main";
     int64_t result = hoop_run_until_done(loop, &task->future);
     hoop_task_detach(task);
     return result;

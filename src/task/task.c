@@ -95,11 +95,13 @@ static hoop_task *task_new(struct scheduler *scheduler, hoop_coroutine_fn fn, vo
 /* The scheduler for a new task that runs FN, or NULL: hoop_last_error tells why. */
 static struct scheduler *scheduler_for(hoop_loop *loop, hoop_coroutine_fn fn, const char *function)
 {
-    int rc = LOOP_CHECK(loop);
-    if (UNLIKELY(rc < 0 || fn == NULL))
-        return misuse_null(loop != NULL && loop->debug, rc < 0 ? rc : -EINVAL, function);
+    int rc = loop_check(loop, function);
+    if (UNLIKELY(rc < 0))
+        return failed(rc);
+    if (UNLIKELY(fn == NULL))
+        return failed(misuse(loop->debug, -EINVAL, function));
     struct scheduler *scheduler = scheduler_of(loop);
-    return scheduler != NULL ? scheduler : misuse_null(false, -ENOMEM, function);
+    return LIKELY(scheduler != NULL) ? scheduler : failed(-ENOMEM);
 }
 
 hoop_task *task_create(hoop_loop *loop, hoop_coroutine_fn fn, void *arg, size_t copy_size,
@@ -110,7 +112,7 @@ hoop_task *task_create(hoop_loop *loop, hoop_coroutine_fn fn, void *arg, size_t 
         return NULL;
     hoop_task *task = task_new(scheduler, fn, arg, copy_size, name != NULL ? name : "task");
     if (UNLIKELY(task == NULL))
-        return misuse_null(false, -ENOMEM, function);
+        return failed(-ENOMEM);
     loop_push(scheduler->loop, &task->ready);
     return task;
 }
@@ -135,9 +137,9 @@ hoop_task *hoop_create_task_with(hoop_coroutine_fn fn, void *arg, const hoop_tas
         scheduler_for(options->loop != NULL ? options->loop : running_loop, fn, __func__);
     if (scheduler == NULL)
         return NULL;
-    if (options->stack_size != 0 && (options->stack_size < STACK_SIZE_MIN ||
-                                     options->stack_size > (size_t)UINT32_MAX * 4096))
-        return misuse_null(scheduler->loop->debug, -EINVAL, __func__);
+    if (options->stack_size != 0 && (options->stack_size < HOOP_STACK_SIZE_MIN ||
+                                     options->stack_size > HOOP_STACK_SIZE_MAX))
+        return failed(misuse(scheduler->loop->debug, -EINVAL, __func__));
     char *name = options->name != NULL ? alloc_string(options->name) : NULL;
     hoop_task *task = options->name != NULL && name == NULL
                           ? NULL
@@ -145,7 +147,7 @@ hoop_task *hoop_create_task_with(hoop_coroutine_fn fn, void *arg, const hoop_tas
                                      name != NULL ? name : "task");
     if (task == NULL) {
         alloc_free(name);
-        return misuse_null(false, -ENOMEM, __func__);
+        return failed(-ENOMEM);
     }
     task->owns_name = name != NULL;
     size_t page = scheduler->stacks.page_size;
