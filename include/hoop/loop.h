@@ -122,7 +122,8 @@ HOOP_API double hoop_loop_timeout(const hoop_loop *loop);
 HOOP_API hoop_handle hoop_call_soon(hoop_loop *loop, hoop_callback_fn fn, void *arg);
 #define hoop_call_soon(loop, fn, arg) hoop_call_soon(loop, HOOP_CALLBACK_(fn), arg)
 
-/* The same from any thread; wakes the loop. Returns 0, HOOP_ECLOSED or -ENOMEM.
+/* The same from any thread; wakes the loop. Posts of one thread run in the order in which
+ * it made them. Returns 0, HOOP_ECLOSED, -ENOMEM, or -EINVAL for a NULL.
  * Unlike asyncio's it gives no handle: by the time another thread could cancel,
  * the callback may be running. Takes a lock: not for signal handlers. */
 HOOP_API int hoop_call_soon_threadsafe(hoop_loop *loop, hoop_callback_fn fn, void *arg);

@@ -122,6 +122,12 @@ size_t sys_page_size(void)
     return (size_t)sysconf(_SC_PAGESIZE);
 }
 
+size_t sys_round_to_pages(size_t size)
+{
+    size_t page_size = sys_page_size();
+    return (size + page_size - 1) / page_size * page_size;
+}
+
 void *sys_map_lazily(size_t size)
 {
     if (fails())

@@ -38,6 +38,7 @@ int64_t sys_monotonic_now(void); /* nanoseconds */
 
 /* ---- memory for stacks ---- */
 size_t sys_page_size(void);
+size_t sys_round_to_pages(size_t size);
 /* Address space that takes memory when it is touched, never as huge pages. NULL if
  * there is none. */
 void *sys_map_lazily(size_t size);

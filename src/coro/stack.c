@@ -28,15 +28,10 @@ struct slab {
     struct stack stacks[];
 };
 
-static size_t round_to_pages(const struct stack_pool *pool, size_t size)
-{
-    return (size + pool->page_size - 1) / pool->page_size * pool->page_size;
-}
-
 void stack_pool_init(struct stack_pool *pool, size_t stack_size, size_t cache_limit)
 {
     *pool = (struct stack_pool){.page_size = sys_page_size()};
-    pool->stack_size = round_to_pages(pool, stack_size);
+    pool->stack_size = sys_round_to_pages(stack_size);
     pool->cache_limit = cache_limit == 0 ? STACK_CACHE_DEFAULT : cache_limit;
 }
 
@@ -157,7 +152,7 @@ static struct stack *take_single(struct stack_pool *pool, size_t size)
 
 struct stack *stack_take_other(struct stack_pool *pool, size_t size)
 {
-    size = size == 0 ? pool->stack_size : round_to_pages(pool, size);
+    size = size == 0 ? pool->stack_size : sys_round_to_pages(size);
     struct stack *stack = size == pool->stack_size ? take_pooled(pool) : take_single(pool, size);
     if (stack != NULL)
         pool->in_use++;

@@ -37,6 +37,7 @@ hoop_loop *hoop_new_event_loop_with(const hoop_loop_options *options)
         loop->options = *options;
     if (loop->options.stack_size == 0)
         loop->options.stack_size = HOOP_STACK_SIZE_DEFAULT;
+    loop->options.stack_size = sys_round_to_pages(loop->options.stack_size);
     list_init(&loop->queues[0]);
     list_init(&loop->queues[1]);
     loop->ready = &loop->queues[0];

@@ -44,10 +44,12 @@ int(hoop_call_soon_threadsafe)(hoop_loop *loop, hoop_callback_fn fn, void *arg)
 {
     if (loop == NULL || fn == NULL)
         return -EINVAL;
+    if (loop == running_loop) { /* our own thread: in order with its other callbacks */
+        hoop_handle handle = hoop_call_soon(loop, fn, arg);
+        return handle < 0 ? (int)handle : 0;
+    }
     struct wake *wake = &loop->wake;
     struct post post = {fn, arg, context_capture()};
-    if (loop == running_loop)
-        loop_poll_soon(loop); /* our own thread expects it in the next iteration */
     pthread_mutex_lock(&wake->lock);
     int rc = wake->closed ? HOOP_ECLOSED : post_list_append(&wake->incoming, post);
     bool must_signal = rc == 0 && wake->sleeping;
