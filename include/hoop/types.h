@@ -84,7 +84,7 @@ template <class Function> inline Function callback(Function fn)
                         HOOP_NOT_A_CALLBACK_);                                        \
          int hoop_unused_;                                                            \
      }),                                                                              \
-     (fn))
+     _Generic((fn), hoop_coroutine_fn : (hoop_callback_fn)0, default : (fn)))
 #endif
 
 #endif
