@@ -30,14 +30,19 @@ struct post_list {
     size_t capacity;
 };
 
-/* What other threads may touch, under the lock alone but for `pending`. */
+#define CACHE_LINE 64
+
+/* What other threads may touch, under the lock alone but for `pending`. It shares no cache
+ * line with what the loop touches all the time. */
 struct wake {
+    char distance_before[CACHE_LINE];
     pthread_mutex_t lock;
     struct post_list incoming; /* newest last */
     bool sleeping;             /* the loop waits, or is not running: the next post signals */
     bool closed;
     atomic_bool pending;       /* incoming is not empty; a hint that needs no lock */
     int fd;                    /* eventfd, edge-triggered, never read */
+    char distance_after[CACHE_LINE];
     hoop_watch watch;          /* of fd; the wake-up is all it does */
     struct post_list running;  /* the loop thread's: taken from incoming, being run */
     hoop_ready ready;          /* runs them */
