@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/epoll.h>
@@ -115,6 +116,16 @@ int64_t sys_monotonic_now(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return now.tv_sec * NS_PER_SECOND + now.tv_nsec;
+}
+
+void sys_yield(void)
+{
+    sched_yield();
+}
+
+void sys_sleep(int64_t duration)
+{
+    nanosleep(&(struct timespec){.tv_nsec = duration}, NULL);
 }
 
 size_t sys_page_size(void)

@@ -33,8 +33,11 @@ void sys_close(int fd);
 /* 0 if FD is open, else -EBADF. */
 int sys_check_open(int fd);
 
-/* ---- time ---- */
-int64_t sys_monotonic_now(void); /* nanoseconds */
+/* ---- time, in nanoseconds ---- */
+int64_t sys_monotonic_now(void);
+/* Let other threads run: those that are ready, or all for less than a second. */
+void sys_yield(void);
+void sys_sleep(int64_t duration);
 
 /* ---- memory for stacks ---- */
 size_t sys_page_size(void);

@@ -111,7 +111,6 @@ void hoop_loop_unref(hoop_loop *loop)
     if (loop == NULL || atomic_fetch_sub(&loop->references, 1) > 1)
         return;
     assert(loop->closed);
-    pthread_mutex_destroy(&loop->wake.lock);
     alloc_free(loop);
 }
 

@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "base/heap.h"
 #include "base/list.h"
+#include "base/spinlock.h"
 #include "loop/poller.h"
 
 /* One posted callback (wake.c). */
@@ -36,7 +37,7 @@ struct post_list {
  * line with what the loop touches all the time. */
 struct wake {
     char distance_before[CACHE_LINE];
-    pthread_mutex_t lock;
+    struct spinlock lock;
     struct post_list incoming; /* newest last */
     bool sleeping;             /* the loop waits, or is not running: the next post signals */
     bool closed;

@@ -50,7 +50,7 @@ int(hoop_call_soon_threadsafe)(hoop_loop *loop, hoop_callback_fn fn, void *arg)
     }
     struct wake *wake = &loop->wake;
     struct post post = {fn, arg, context_capture()};
-    pthread_mutex_lock(&wake->lock);
+    spinlock_take(&wake->lock);
     int rc = wake->closed ? HOOP_ECLOSED : post_list_append(&wake->incoming, post);
     bool must_signal = rc == 0 && wake->sleeping;
     if (rc == 0)
@@ -59,7 +59,7 @@ int(hoop_call_soon_threadsafe)(hoop_loop *loop, hoop_callback_fn fn, void *arg)
         wake->sleeping = false;
         sys_eventfd_signal(wake->fd); /* under the lock: closing waits for it */
     }
-    pthread_mutex_unlock(&wake->lock);
+    spinlock_give(&wake->lock);
     if (rc < 0)
         context_unref(post.context);
     return rc;
@@ -87,12 +87,12 @@ void wake_collect(hoop_loop *loop)
     struct wake *wake = &loop->wake;
     if (!wake_is_pending(loop) || hoop_ready_is_queued(&wake->ready))
         return; /* nothing new, or the last lot has not run yet */
-    pthread_mutex_lock(&wake->lock);
+    spinlock_take(&wake->lock);
     struct post_list empty = wake->running;
     wake->running = wake->incoming;
     wake->incoming = empty;
     atomic_store_explicit(&wake->pending, false, memory_order_relaxed);
-    pthread_mutex_unlock(&wake->lock);
+    spinlock_give(&wake->lock);
     if (wake->running.count > 0)
         hoop_ready_push(loop, &wake->ready);
 }
@@ -100,34 +100,24 @@ void wake_collect(hoop_loop *loop)
 bool wake_sleep(hoop_loop *loop)
 {
     struct wake *wake = &loop->wake;
-    pthread_mutex_lock(&wake->lock);
+    spinlock_take(&wake->lock);
     wake->sleeping = wake->incoming.count == 0;
     bool may_sleep = wake->sleeping;
-    pthread_mutex_unlock(&wake->lock);
+    spinlock_give(&wake->lock);
     return may_sleep;
 }
 
 void wake_resume(hoop_loop *loop)
 {
-    pthread_mutex_lock(&loop->wake.lock);
+    spinlock_take(&loop->wake.lock);
     loop->wake.sleeping = false;
-    pthread_mutex_unlock(&loop->wake.lock);
+    spinlock_give(&loop->wake.lock);
 }
 
 static void wake_notify(hoop_watch *watch, unsigned events)
 {
     (void)watch;
     (void)events; /* having woken is all; the loop looks at its posts anyway */
-}
-
-/* What is done under the lock takes nanoseconds: spin for it before sleeping. */
-static void init_lock(pthread_mutex_t *lock)
-{
-    pthread_mutexattr_t attributes;
-    pthread_mutexattr_init(&attributes);
-    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
-    pthread_mutex_init(lock, &attributes);
-    pthread_mutexattr_destroy(&attributes);
 }
 
 int wake_init(hoop_loop *loop)
@@ -144,7 +134,6 @@ int wake_init(hoop_loop *loop)
         sys_close(wake->fd);
         return rc;
     }
-    init_lock(&wake->lock);
     hoop_ready_init(&wake->ready, run_posts);
     wake->sleeping = true;
     return 0;
@@ -152,9 +141,9 @@ int wake_init(hoop_loop *loop)
 
 void wake_close(hoop_loop *loop)
 {
-    pthread_mutex_lock(&loop->wake.lock);
+    spinlock_take(&loop->wake.lock);
     loop->wake.closed = true;
-    pthread_mutex_unlock(&loop->wake.lock);
+    spinlock_give(&loop->wake.lock);
 }
 
 void wake_done(hoop_loop *loop)
