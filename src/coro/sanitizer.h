@@ -93,7 +93,7 @@ static inline void sanitizer_stack_reused(char *low, size_t size)
     const void *stack_low; \
     size_t stack_size;
 #define sanitizer_coro_made(coro, low, size) \
-    ((coro)->stack_low = (low), (coro)->stack_size = (size))
+    ((coro)->fake_stack = NULL, (coro)->stack_low = (low), (coro)->stack_size = (size))
 #define sanitizer_coro_gone(coro) ((void)0)
 #define sanitizer_leaving(from, to) \
     __sanitizer_start_switch_fiber(&(from)->fake_stack, (to)->stack_low, (to)->stack_size)
