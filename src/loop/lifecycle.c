@@ -43,7 +43,7 @@ hoop_loop *hoop_new_event_loop_with(const hoop_loop_options *options)
     loop->ready = &loop->queues[0];
     loop->batch = &loop->queues[1];
     loop->debug = loop->options.debug || (debug != NULL && debug[0] != '\0');
-    loop->poll_interval = 1;
+    loop->look_interval = 1;
     atomic_init(&loop->references, 1);
     loop->poller.ops = &poller_epoll;
     int rc = loop->poller.ops->open(&loop->poller);

@@ -54,15 +54,23 @@ static int64_t wait_limit(const hoop_loop *loop, int64_t limit)
     return deadline - now < limit ? deadline - now : limit;
 }
 
-/* Adapts the poll interval to how long the work since the last poll took. */
-static void pace_polling(hoop_loop *loop, int64_t elapsed)
+/* Adapts the interval to how long the work since the clock was last read took. */
+static void pace_looks(hoop_loop *loop, int64_t elapsed)
 {
     if (elapsed > 2 * POLL_TARGET_NS)
-        loop->poll_interval = 1;
+        loop->look_interval = 1;
     else if (elapsed > POLL_TARGET_NS)
-        loop->poll_interval = (loop->poll_interval + 1) / 2;
-    else if (loop->poll_interval < POLL_INTERVAL_MAX)
-        loop->poll_interval *= 2;
+        loop->look_interval = (loop->look_interval + 1) / 2;
+    else if (loop->look_interval < LOOK_INTERVAL_MAX)
+        loop->look_interval *= 2;
+}
+
+/* The clock was read: it is REAL_NOW. */
+static void clock_seen(hoop_loop *loop, int64_t real_now)
+{
+    loop->looks_skipped = 0;
+    loop->last_look = real_now;
+    loop->now = loop->options.clock == HOOP_CLOCK_VIRTUAL ? loop->virtual_now : real_now;
 }
 
 /* Asks the kernel, without waiting. */
@@ -111,22 +119,28 @@ static int poll_events(hoop_loop *loop, int64_t limit)
         rc = poll_virtually(loop, timeout);
     else
         rc = poll_waiting(loop, timeout);
-    int64_t real_now = sys_monotonic_now();
+    loop->last_poll = sys_monotonic_now();
     if (is_busy)
-        pace_polling(loop, real_now - loop->last_poll);
-    loop->last_poll = real_now;
-    loop->now = loop->options.clock == HOOP_CLOCK_VIRTUAL ? loop->virtual_now : real_now;
+        pace_looks(loop, loop->last_poll - loop->last_look);
+    clock_seen(loop, loop->last_poll);
     return rc;
 }
 
 /* ---- one iteration ---- */
 
+/* While work is ready the clock is read only now and then, and the kernel is asked only if
+ * it was not asked for a while. */
 static bool poll_is_due(hoop_loop *loop)
 {
-    if (list_is_empty(loop->ready) || ++loop->polls_skipped >= loop->poll_interval) {
-        loop->polls_skipped = 0;
+    if (list_is_empty(loop->ready))
         return true;
-    }
+    if (LIKELY(++loop->looks_skipped < loop->look_interval))
+        return false;
+    int64_t real_now = sys_monotonic_now();
+    if (real_now - loop->last_poll >= POLL_TARGET_NS / 2)
+        return true;
+    pace_looks(loop, real_now - loop->last_look);
+    clock_seen(loop, real_now);
     return false;
 }
 
@@ -157,8 +171,7 @@ static inline void begin_batch(hoop_loop *loop)
 bool loop_begin_next_batch(hoop_loop *loop)
 {
     bool may_begin =
-        !list_is_empty(loop->ready) && !loop->stopping && !loop->single &&
-        ++loop->polls_skipped < loop->poll_interval &&
+        !loop->stopping && !loop->single && !poll_is_due(loop) &&
         (heap_is_empty(&loop->timers) || heap_first_deadline(&loop->timers) > loop->now);
     if (may_begin)
         begin_batch(loop);

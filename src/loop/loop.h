@@ -81,9 +81,10 @@ struct hoop_loop {
     bool running;
     bool closed;
     bool debug;
-    unsigned poll_interval;   /* iterations between two polls while work is ready */
-    unsigned polls_skipped;   /* since the last poll */
-    int64_t last_poll;        /* real time of the last poll */
+    unsigned look_interval;   /* iterations between two looks at the clock while work is ready */
+    unsigned looks_skipped;   /* since the last look */
+    int64_t last_look;        /* real time then */
+    int64_t last_poll;        /* real time of the last poll; 0: the next look polls */
     uint64_t iterations;
     uint64_t polls;
 
@@ -143,15 +144,16 @@ static inline hoop_ready *loop_next_ready(hoop_loop *loop)
 }
 
 /* While work is ready the kernel is asked only now and then: a poll costs as much as ten
- * task switches. The interval adapts so that the work between two polls takes about this
- * long (docs/decisions/0005-polling.md). */
+ * task switches. Even the clock is read only every so many iterations, adapted so that the
+ * work between two looks takes about this long (docs/decisions/0005-polling.md). */
 #define POLL_TARGET_NS 30000
-#define POLL_INTERVAL_MAX 64
+#define LOOK_INTERVAL_MAX 64
 
 /* Makes the next iteration read the clock and ask the kernel. */
 static inline void loop_poll_soon(hoop_loop *loop)
 {
-    loop->polls_skipped = POLL_INTERVAL_MAX;
+    loop->looks_skipped = LOOK_INTERVAL_MAX;
+    loop->last_poll = 0;
 }
 
 /* Hangs EXTENSION on the loop, which has none. For the layer above. */

@@ -1,11 +1,97 @@
 /* SPDX-License-Identifier: MIT
  *
- * Awaiting tasks and time.
+ * Awaiting futures, tasks and time.
  */
 #include <errno.h>
 #include <hoop/error.h>
 
+#include "base/alloc.h"
 #include "task/scheduler.h"
+
+/* ---- futures ---- */
+
+struct future_wait {
+    struct wait wait;
+    hoop_future *future;
+};
+
+static hoop_future *target(const struct wait *wait)
+{
+    return CONTAINER_OF(wait, struct future_wait, wait)->future;
+}
+
+/* A task that is cancelled with its awaiter ends in its own time; the wait goes on. */
+static hoop_task *cancel_target(struct wait *wait)
+{
+    hoop_future *future = target(wait);
+    if (future->is_task)
+        return CONTAINER_OF(future, hoop_task, future);
+    hoop_future_cancel(future); /* this wakes us */
+    return NULL;
+}
+
+const struct wait_kind future_wait_cancelling = {"awaits", cancel_target, target};
+const struct wait_kind future_wait_shielding = {"awaits, shielding,", wait_cancel, target};
+
+int future_check_wait(const hoop_future *future, const char *function)
+{
+    hoop_task *task = task_running();
+    if (UNLIKELY(task == NULL))
+        return wait_without_task(function);
+    if (LIKELY(future != &task->future && (future->loop == running_loop || future->done)))
+        return 0;
+    int rc = future == &task->future ? -EDEADLK
+             : future->loop == NULL  ? HOOP_ECLOSED
+                                     : HOOP_EOTHERLOOP;
+    return wait_failed(misuse(running_loop->debug, rc, function));
+}
+
+/* Copies the outcome's message to the task that hears of it. */
+static void pass_message(hoop_task *task, hoop_future *future)
+{
+    if (LIKELY(future->message == NULL && task->future.message == NULL))
+        return;
+    char *copy = future->message != NULL ? alloc_string(future->message) : NULL;
+    future_set_message(&task->future, future->result, copy);
+}
+
+int future_park(hoop_future *future, const struct wait_kind *kind)
+{
+    if (future->done) {
+        wait_spend();
+        return 0;
+    }
+    struct future_wait wait;
+    wait.future = future;
+    wait_init(&wait.wait, kind);
+    list_append(&future->observers, &wait.wait.observer.link);
+    return (int)wait_park(&wait.wait);
+}
+
+int64_t future_wait(hoop_future *future, const struct wait_kind *kind)
+{
+    int rc = future_park(future, kind);
+    if (rc < 0)
+        return rc;
+    assert(future->done);
+    future->retrieved = true;
+    if (future->result < 0)
+        pass_message(task_running(), future);
+    return future->result;
+}
+
+int64_t hoop_future_await(hoop_future *future)
+{
+    if (future == NULL)
+        return hoop_last_error();
+    int rc = future_check_wait(future, __func__);
+    if (rc < 0)
+        return rc;
+    hoop_future_ref(future);
+    int64_t result = future_wait(future, &future_wait_cancelling);
+    future_unref(future);
+    return result;
+}
 
 /* ---- tasks ---- */
 
