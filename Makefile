@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: MIT
+#
+# hoop is built by Meson; this file says in one word what is wanted of it. Each target
+# installs what it needs and the machine lacks (tools/need.sh), and builds into a folder
+# of its own, build*/. `make help` lists the targets.
+
+.DEFAULT_GOAL := build
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+PREFIX ?= /usr/local
+BENCH_ARGS ?=
+# More options for `meson test`, such as a test's name: make test TESTS=api/call_soon
+TESTS ?=
+
+DEMOS = guide_call_soon guide_call_later guide_coroutine guide_ensure_future ten_thousand
+
+RELEASE = --buildtype=release -Db_ndebug=true -Ddebug=true
+TESTED = -Dtests=true -Dwerror=true
+RUN = tests/run.py
+# Checks of the sources themselves come out the same in each build: `make test` has them.
+IN_A_CHECK = --no-rebuild --no-suite sources $(TESTS)
+
+.PHONY: help build demo test install bench format clean
+
+help: ## this list
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{printf "make %-18s %s\n", $$1, $$2}'
+
+build: ## the library and the examples, into build/
+	@tools/need.sh build
+	@tools/configure.sh build $(RELEASE)
+	@ninja -C build
+
+demo: build ## runs the examples, and shows when each line comes
+	@tools/need.sh demo
+	@python3 tools/timestamps.py $(DEMOS:%=build/examples/%)
+
+test: ## builds with asserts and runs all tests
+	@tools/need.sh build test
+	@tools/configure.sh build-test --buildtype=debugoptimized $(TESTED)
+	@ninja -C build-test
+	@python3 $(RUN) build-test --no-rebuild $(TESTS)
+
+install: build ## into PREFIX (/usr/local), below DESTDIR
+	@meson configure build -Dprefix='$(abspath $(PREFIX))'
+	@meson install -C build --quiet $(if $(DESTDIR),--destdir '$(abspath $(DESTDIR))')
+
+bench: ## measures hoop beside other runtimes: make bench BENCH_ARGS=--quick
+	@tools/need.sh build bench
+	@tools/need.sh bench-peers || echo "Going on without them."
+	@tools/configure.sh build $(RELEASE)
+	@meson configure build -Dbench=true
+	@ninja -C build
+	@python3 bench/run.py $(BENCH_ARGS)
+
+format: ## makes the C sources look as check-lint wants
+	@tools/need.sh lint
+	@clang-format -i $$(find src include examples tests -name '*.[ch]')
+
+clean: ## removes all that was built
+	@rm -rf build*/ .cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# ---- make check ------------------------------------------------------------
+
+CHECKS = check-asan check-asan-clang check-tsan check-valgrind check-clang check-release \
+	check-aarch64 check-lint check-symbols
+.PHONY: check $(CHECKS)
+
+check: ## all of the following, and their sum
+	@tools/need.sh build test
+	@tools/several.sh $(CHECKS)
+
+SANITIZED = --buildtype=debugoptimized $(TESTED) -Db_lundef=false \
+	-Dc_args='-fno-omit-frame-pointer -fno-sanitize-recover=all'
+ASAN = $(SANITIZED) -Db_sanitize=address,undefined
+TSAN = $(SANITIZED) -Db_sanitize=thread
+
+# A request for too much memory is to fail as it does elsewhere.
+check-asan check-asan-clang: export ASAN_OPTIONS = \
+	detect_stack_use_after_return=1:allocator_may_return_null=1:abort_on_error=1
+check-asan check-asan-clang: export UBSAN_OPTIONS = print_stacktrace=1
+check-tsan: export TSAN_OPTIONS = allocator_may_return_null=1
+
+check-asan: ## all tests under AddressSanitizer and UBSan, gcc's
+	@tools/need.sh build test
+	@tools/configure.sh build-asan $(ASAN)
+	@ninja -C build-asan
+	@python3 $(RUN) build-asan $(IN_A_CHECK)
+
+check-asan-clang: export CC = clang
+check-asan-clang: ## the same, clang's
+	@tools/need.sh build test clang-runtime
+	@tools/configure.sh build-asan-clang $(ASAN)
+	@ninja -C build-asan-clang
+	@python3 $(RUN) build-asan-clang $(IN_A_CHECK)
+
+# gcc 12's TSan wants fewer random bits in addresses than some kernels use.
+check-tsan: ## all tests under ThreadSanitizer
+	@tools/need.sh build test
+	@tools/configure.sh build-tsan $(TSAN)
+	@ninja -C build-tsan
+	@$$(setarch -R true 2>/dev/null && echo setarch -R) python3 $(RUN) build-tsan $(IN_A_CHECK) --timeout-multiplier 10
+
+check-valgrind: ## all tests under Valgrind
+	@tools/need.sh build test valgrind
+	@tools/configure.sh build-valgrind --buildtype=debugoptimized $(TESTED)
+	@ninja -C build-valgrind
+	@python3 $(RUN) build-valgrind $(IN_A_CHECK) --wrapper '$(abspath tools/valgrind.sh)' --timeout-multiplier 10
+
+check-clang: export CC = clang
+check-clang: ## builds with clang and runs all tests
+	@tools/need.sh build test
+	@tools/configure.sh build-clang --buildtype=debugoptimized $(TESTED)
+	@ninja -C build-clang
+	@python3 $(RUN) build-clang $(IN_A_CHECK)
+
+check-release: ## all tests on the build that users get, without asserts
+	@tools/need.sh build test
+	@tools/configure.sh build-release $(RELEASE) $(TESTED)
+	@ninja -C build-release
+	@python3 $(RUN) build-release $(IN_A_CHECK)
+
+check-aarch64: ## builds for aarch64 and runs all tests in an emulator
+	@tools/need.sh build test aarch64
+	@tools/sysroot.sh .cache/aarch64
+	@tools/configure.sh build-aarch64 --buildtype=debugoptimized $(TESTED) \
+		--cross-file .cache/aarch64/sysroot.ini --cross-file tools/cross/aarch64.ini
+	@ninja -C build-aarch64
+	@python3 $(RUN) build-aarch64 $(IN_A_CHECK) --timeout-multiplier 10
+
+check-lint: ## clang-tidy and clang-format
+	@tools/need.sh build test lint
+	@tools/configure.sh build-test --buildtype=debugoptimized $(TESTED)
+	@python3 $(RUN) --tap python3 tools/lint.py build-test
+
+check-symbols: ## what an installation exports, and that programs can be built with it
+	@tools/need.sh build test
+	@tools/configure.sh build-symbols $(RELEASE)
+	@ninja -C build-symbols
+	@python3 $(RUN) --tap python3 tools/symbols.py build-symbols

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Context variables and tasks: a task starts with its creator's bindings, and what it sets
+ * stays with it and what it starts.
+ */
+#include <errno.h>
+
+#include "reports.h"
+
+static const hoop_context_var colour = {.name = "colour", .default_value = "none"};
+static const hoop_context_var size = {.name = "size", .default_value = "any"};
+
+static void set(const hoop_context_var *var, const char *value)
+{
+    assert_int_equal(hoop_context_set(var, (void *)(uintptr_t)value), 0);
+}
+
+static int64_t record_and_change(void *arg)
+{
+    record_add(arg, hoop_context_get(&colour));
+    set(&colour, "changed");
+    assert_int_equal(hoop_sleep(1), 0);
+    record_add(arg, hoop_context_get(&colour));
+    return 0;
+}
+
+static int64_t create_in_red(void *arg)
+{
+    hoop_task *before = hoop_create_task(record_and_change, arg);
+    set(&colour, "red");
+    hoop_task *red = hoop_create_task(record_and_change, arg);
+    set(&colour, "blue"); /* after they were created: they do not see it */
+    assert_int_equal(hoop_await(before), 0);
+    assert_int_equal(hoop_await(red), 0);
+    record_add(arg, hoop_context_get(&colour));
+    return 0;
+}
+
+static void a_task_starts_with_its_creators_bindings_and_keeps_its_own(void **state)
+{
+    (void)state;
+    struct record record = {""};
+    assert_int_equal(run_virtually(create_in_red, &record), 0);
+    assert_record(&record, "none red changed changed blue");
+    assert_string_equal(hoop_context_get(&colour), "none");
+}
+
+static void record_colour(void *arg)
+{
+    record_add(arg, hoop_context_get(&colour));
+}
+
+static int64_t interleave(void *arg)
+{
+    set(&colour, "task");
+    assert_true(hoop_call_soon(hoop_running_loop(), record_colour, arg) >= 0);
+    set(&colour, "later");
+    assert_int_equal(hoop_sleep(0), 0);
+    record_add(arg, hoop_context_get(&colour));
+    return 0;
+}
+
+static void callbacks_between_its_steps_do_not_disturb_it(void **state)
+{
+    (void)state;
+    struct record record = {""};
+    assert_int_equal(run_virtually(interleave, &record), 0);
+    assert_record(&record, "task later");
+}
+
+/* ---- options.context ---- */
+
+static int64_t start_in_a_copy(void *arg)
+{
+    set(&colour, "green");
+    hoop_context *context = hoop_context_copy();
+    set(&colour, "blue");
+    hoop_task *task = hoop_create_task_with(record_and_change, arg,
+                                            &(hoop_task_options){.context = context});
+    hoop_context_unref(context); /* the task has its own reference */
+    return hoop_await(task);
+}
+
+static void a_task_may_start_with_other_bindings(void **state)
+{
+    (void)state;
+    struct record record = {""};
+    assert_int_equal(run_virtually(start_in_a_copy, &record), 0);
+    assert_record(&record, "green changed");
+}
+
+static int64_t start_in_the_empty_one(void *arg)
+{
+    hoop_context *empty = hoop_context_copy();
+    set(&colour, "blue");
+    hoop_task *task = hoop_create_task_with(record_and_change, arg,
+                                            &(hoop_task_options){.context = empty});
+    hoop_context_unref(empty);
+    return hoop_await(task);
+}
+
+static void the_empty_context_has_no_bindings(void **state)
+{
+    (void)state;
+    struct record record = {""};
+    assert_int_equal(run_virtually(start_in_the_empty_one, &record), 0);
+    assert_record(&record, "none changed");
+}
+
+/* ---- eager tasks ---- */
+
+static int64_t start_eagerly(void *arg)
+{
+    set(&colour, "outer");
+    hoop_task *task =
+        hoop_create_task_with(record_and_change, arg, &(hoop_task_options){.eager = true});
+    record_add(arg, hoop_context_get(&colour));
+    return hoop_await(task);
+}
+
+static void an_eager_tasks_bindings_do_not_leak_to_its_starter(void **state)
+{
+    (void)state;
+    struct record record = {""};
+    assert_int_equal(run_virtually(start_eagerly, &record), 0);
+    assert_record(&record, "outer outer changed");
+}
+
+static void start_one_and_look(void *arg)
+{
+    set(&colour, "callback");
+    hoop_task_detach(
+        hoop_create_task_with(record_and_change, arg, &(hoop_task_options){.eager = true}));
+    record_colour(arg);
+}
+
+static int64_t let_a_callback_start_one(void *arg)
+{
+    assert_true(hoop_call_soon(hoop_running_loop(), start_one_and_look, arg) >= 0);
+    assert_int_equal(hoop_sleep(2), 0);
+    record_add(arg, hoop_context_get(&colour));
+    return 0;
+}
+
+static void an_eager_tasks_bindings_do_not_leak_to_the_callback_that_starts_it(void **state)
+{
+    (void)state;
+    struct record record = {""};
+    assert_int_equal(run_virtually(let_a_callback_start_one, &record), 0);
+    assert_record(&record, "callback callback changed none");
+}
+
+/* ---- hoop_context_run ---- */
+
+static void sleep_and_set(void *arg)
+{
+    record_colour(arg);
+    assert_int_equal(hoop_sleep(1), 0);
+    set(&size, "large");
+    record_colour(arg);
+    record_add(arg, hoop_context_get(&size));
+}
+
+static int64_t run_in_a_copy(void *arg)
+{
+    set(&colour, "red");
+    hoop_context *red = hoop_context_copy();
+    set(&colour, "blue");
+    hoop_task *other = hoop_create_task(record_and_change, arg);
+    hoop_context_run(red, sleep_and_set, arg);
+    hoop_context_unref(red);
+    record_colour(arg);
+    record_add(arg, hoop_context_get(&size));
+    return hoop_await(other);
+}
+
+static void a_function_may_suspend_while_it_runs_with_other_bindings(void **state)
+{
+    (void)state;
+    struct record record = {""};
+    assert_int_equal(run_virtually(run_in_a_copy, &record), 0);
+    assert_record(&record, "red blue red large blue any changed");
+}
+
+/* ---- release ---- */
+
+static int released;
+
+static void count_release(void *value)
+{
+    (void)value;
+    released++;
+}
+
+static const hoop_context_var counted = {.name = "counted", .release = count_release};
+
+static int64_t hold_briefly(void *arg)
+{
+    (void)arg;
+    return hoop_sleep(1);
+}
+
+static int64_t bind_and_start(void *arg)
+{
+    (void)arg;
+    assert_int_equal(hoop_context_set(&counted, &released), 0);
+    hoop_task *task = hoop_create_task(hold_briefly, NULL);
+    assert_int_equal(hoop_context_set(&counted, NULL), 0);
+    assert_int_equal(released, 0); /* the task has it yet */
+    assert_int_equal(hoop_await(task), 0);
+    assert_int_equal(released, 1);
+    return 0;
+}
+
+static void a_value_is_released_when_the_last_task_that_has_it_ends(void **state)
+{
+    (void)state;
+    released = 0;
+    assert_int_equal(run_virtually(bind_and_start, NULL), 0);
+    assert_int_equal(released, 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BEHAVIOUR(a_task_starts_with_its_creators_bindings_and_keeps_its_own),
+        BEHAVIOUR(callbacks_between_its_steps_do_not_disturb_it),
+        BEHAVIOUR(a_task_may_start_with_other_bindings),
+        BEHAVIOUR(the_empty_context_has_no_bindings),
+        BEHAVIOUR(an_eager_tasks_bindings_do_not_leak_to_its_starter),
+        BEHAVIOUR(an_eager_tasks_bindings_do_not_leak_to_the_callback_that_starts_it),
+        BEHAVIOUR(a_function_may_suspend_while_it_runs_with_other_bindings),
+        BEHAVIOUR(a_value_is_released_when_the_last_task_that_has_it_ends),
+    };
+    return cmocka_run_group_tests_name("context_tasks", tests, NULL, NULL);
+}

@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Runs the example programs, all at once, and compares what they print, and when. Prints TAP.
+
+    tests/examples/examples.py PROGRAM...       (an expected one that is not named is skipped)
+
+MESON_EXE_WRAPPER says what runs a program: an emulator, Valgrind.
+"""
+
+import os
+import shlex
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tools")]
+
+from tap import Tap  # noqa: E402
+from timestamps import timed_lines  # noqa: E402
+
+WRAPPER = shlex.split(os.environ.get("MESON_EXE_WRAPPER", ""))
+EARLY = 0.005  # seconds; how much a line may miss its time
+LATE = 5 if WRAPPER else 0.5
+LATE_WITH_WORK = {"ten_thousand": 5}  # a sanitized build takes its time with each stack
+MOST_LINES = 40  # of a program of the guide
+
+EXPECTED = {
+    "guide_call_soon": [
+        (0, "hello"),
+    ],
+    "guide_call_later": [
+        (0, "hello"),
+        (0, "starting event loop"),
+        (1, "hello"),
+        (2, "hello"),
+        (2.5, "loop stopped"),
+    ],
+    "guide_coroutine": [
+        (0, "need to compute something"),
+        (0, "starting long non blocking task"),
+        (2, "See, I'm not blocked"),
+        (3, "done with non blocking task"),
+        (3, "result is 42"),
+        (3, "all done"),
+    ],
+    "guide_ensure_future": [
+        (0, "need to compute something"),
+        (0, "starting long non blocking task"),
+        (1, "need to compute something"),
+        (1, "starting long non blocking task"),
+        (3, "done with non blocking task"),
+        (3, "result is 42"),
+        (4, "done with non blocking task"),
+        (4, "result is 42"),
+        (4, "all done"),
+    ],
+    "ten_thousand": [
+        (0, "starting 10000 coroutines that sleep for one second"),
+        (1, "all 10000 have finished"),
+    ],
+}
+
+
+def run(program: Path) -> tuple[list[tuple[float, str]], str]:
+    """What it printed, and what went wrong."""
+    lines = []
+    try:
+        lines.extend(timed_lines([*WRAPPER, str(program)]))
+    except (OSError, subprocess.CalledProcessError) as failure:
+        return lines, str(failure)
+    return lines, ""
+
+
+def main() -> None:
+    tap = Tap()
+    programs = {Path(argument).name: Path(argument) for argument in sys.argv[1:]}
+    tap.test("each example has an expectation", programs.keys() <= EXPECTED.keys(), str(sorted(programs)))
+    with ThreadPoolExecutor(max_workers=len(EXPECTED)) as pool:
+        outcomes = {name: pool.submit(run, programs[name]) for name in EXPECTED if name in programs}
+    for name in EXPECTED.keys() - programs.keys():
+        tap.skip(name, "not in this build")
+    for name, outcome in outcomes.items():
+        lines, failure = outcome.result()
+        printed = "\n".join(f"{seconds:6.2f} s  {line}" for seconds, line in lines)
+        expected = EXPECTED[name]
+        tap.test(f"{name} ends well", not failure, failure)
+        tap.test(f"{name} prints what it should", [line for _, line in lines] == [line for _, line in expected], printed)
+        wrong = [
+            f"{line!r} came at {seconds:.3f} s, not {due} s"
+            for (seconds, line), (due, _) in zip(lines, expected)
+            if not due - EARLY <= seconds <= due + LATE_WITH_WORK.get(name, LATE)
+        ]
+        tap.test(f"{name} prints it in time", not wrong, "\n".join(wrong))
+        if name.startswith("guide_"):
+            count = len((ROOT / "examples" / f"{name}.c").read_text().splitlines())
+            tap.test(f"{name} has at most {MOST_LINES} lines", count <= MOST_LINES, f"it has {count}")
+    tap.done()
+
+
+main()

@@ -1,0 +1,112 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# Makes sure that what a target needs is installed: tools/need.sh SET...
+# Looks first, and is silent and quick when everything is there. Otherwise it installs
+# what is missing as root on Debian; elsewhere it names the missing packages and stops.
+set -eu
+
+missing=
+
+# need PACKAGE COMMAND...: COMMAND succeeds if the package is there.
+need() {
+    package=$1
+    shift
+    "$@" >/dev/null 2>&1 || missing="$missing $package"
+}
+
+has() {
+    command -v "$1"
+}
+
+# The clang runtime's package has clang's major version in its name.
+clang_runtime() {
+    test -e "$(clang -print-file-name="libclang_rt.asan-$(uname -m).a")"
+}
+
+clang_runtime_package() {
+    version=$(clang -dumpversion 2>/dev/null || apt-cache depends clang | sed -n 's/.*Depends: clang-//p')
+    echo "libclang-rt-${version%%.*}-dev"
+}
+
+look() {
+    missing=
+    for set; do
+        case $set in
+        build)
+            need gcc has gcc
+            need libc6-dev test -e /usr/include/stdio.h
+            need meson has meson
+            need ninja-build has ninja
+            need pkg-config has pkg-config
+            ;;
+        make)
+            need make has make
+            ;;
+        demo)
+            need python3 has python3
+            ;;
+        test)
+            need python3 has python3
+            need libcmocka-dev pkg-config --exists cmocka
+            need clang has clang
+            need g++ has g++
+            need gdb has gdb
+            ;;
+        clang-runtime)
+            need "$(clang_runtime_package)" clang_runtime
+            ;;
+        valgrind)
+            need valgrind has valgrind
+            ;;
+        lint)
+            need clang-tidy has clang-tidy
+            need clang-format has clang-format
+            ;;
+        aarch64)
+            need gcc-aarch64-linux-gnu has aarch64-linux-gnu-gcc
+            need libc6-dev-arm64-cross test -e /usr/aarch64-linux-gnu/include/stdio.h
+            need qemu-user has qemu-aarch64
+            ;;
+        bench)
+            need python3 has python3
+            ;;
+        bench-peers)
+            need golang has go
+            need cargo has cargo
+            need libuv1-dev pkg-config --exists libuv
+            ;;
+        *)
+            echo "tools/need.sh: no set named $set" >&2
+            exit 2
+            ;;
+        esac
+    done
+    missing=${missing# }
+}
+
+look "$@"
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" -ne 0 ] || ! has apt-get >/dev/null; then
+    echo "Needed and not installed: $missing" >&2
+    echo "On Debian or Ubuntu, as root: apt-get install --no-install-recommends $missing" >&2
+    exit 1
+fi
+
+echo "Installing: $missing"
+export DEBIAN_FRONTEND=noninteractive
+# A source of packages that cannot be reached matters only if the installation fails.
+apt-get -q -o DPkg::Lock::Timeout=300 update </dev/null ||
+    echo "apt-get update failed, going on with the package lists that are there" >&2
+# The clang runtime's name is known for sure only now that the lists are there.
+look "$@"
+# Word splitting is meant: a list of packages.
+# shellcheck disable=SC2086
+apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends $missing </dev/null
+
+look "$@"
+if [ -n "$missing" ]; then
+    echo "Still missing after the installation: $missing" >&2
+    exit 1
+fi
