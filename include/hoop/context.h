@@ -22,8 +22,8 @@ extern "C" {
 /* One variable; its address is its identity, so it is usually a static. It must
  * outlive every context that binds it. */
 typedef struct hoop_context_var {
-    const char *name;            /* for people */
-    void *default_value;         /* what hoop_context_get returns where nothing is set */
+    const char *name;             /* for people */
+    void *default_value;          /* what hoop_context_get returns where nothing is set */
     void (*release)(void *value); /* called once per set value when the last context that
                                     holds it is gone, from whichever thread that happens in;
                                     NULL: values are borrowed and must outlive their use */

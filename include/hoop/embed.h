@@ -48,7 +48,7 @@ typedef struct hoop_timer {
     int64_t deadline;  /* nanoseconds of the loop's clock */
     uint64_t sequence; /* breaks ties: timers with equal deadlines fire as they were set */
     void (*expire)(struct hoop_timer *timer);
-    size_t position;   /* 1-based place in the heap, 0 while disarmed */
+    size_t position; /* 1-based place in the heap, 0 while disarmed */
 } hoop_timer;
 
 HOOP_API void hoop_timer_init(hoop_timer *timer, void (*expire)(hoop_timer *timer));
@@ -73,9 +73,9 @@ enum {
  * hoop_watch_clear, and NOTIFY tells when it is up again. NOTIFY is bound by the rule
  * of EXPIRE above. */
 typedef struct hoop_watch {
-    int fd;         /* -1 while not started */
-    unsigned ready; /* HOOP_READABLE | HOOP_WRITABLE */
-    bool edge;      /* edge-triggered, as hoop_watch_start makes it */
+    int fd;            /* -1 while not started */
+    unsigned ready;    /* HOOP_READABLE | HOOP_WRITABLE */
+    bool edge;         /* edge-triggered, as hoop_watch_start makes it */
     unsigned interest; /* what the poller was asked for; for an edge-triggered one both */
     void (*notify)(struct hoop_watch *watch, unsigned events);
 } hoop_watch;

@@ -11,7 +11,7 @@
  * Threads: one loop a thread. Every function here must be called from the thread
  * that runs the loop (or, while it does not run, from any one thread at a time),
  * but for those whose name ends in _threadsafe, hoop_loop_ref and
- * hoop_loop_unref. In debug mode the loop checks this (HOOP_ETHREAD).
+ * hoop_loop_unref. In debug mode those that schedule or watch check this (HOOP_ETHREAD).
  *
  * Time is in seconds, as a double, of the loop's own clock (hoop_time). No
  * function here suspends the calling task.
@@ -41,12 +41,12 @@ typedef enum hoop_clock {
 /* All zero is the default. */
 typedef struct hoop_loop_options {
     hoop_clock clock;
-    bool debug;          /* check for misuse and explain it on stderr; also switched on by a
+    bool debug;              /* check for misuse and explain it on stderr; also switched on by a
                             non-empty environment variable HOOP_DEBUG */
     bool no_overflow_report; /* leave SIGSEGV alone: a task's stack overflow is then not named */
-    size_t stack_size;   /* of each task's stack unless its options say otherwise, rounded up to
+    size_t stack_size;       /* of each task's stack unless its options say otherwise, rounded up to
                             pages; 0: HOOP_STACK_SIZE_DEFAULT */
-    size_t stack_cache;  /* how many free stacks stay resident for reuse; 0: 4096 */
+    size_t stack_cache;      /* how many free stacks stay resident for reuse; 0: 4096 */
 } hoop_loop_options;
 
 /* A new loop, or NULL (hoop_last_error: -ENOMEM, -EMFILE, -EINVAL ...). It is not
@@ -135,8 +135,7 @@ HOOP_API int hoop_call_soon_threadsafe(hoop_loop *loop, hoop_callback_fn fn, voi
  * timers, nanoseconds in the interface. INFINITY never fires. -EINVAL for a NaN,
  * and for a negative DELAY. */
 HOOP_API hoop_handle hoop_call_later(hoop_loop *loop, double delay, hoop_callback_fn fn, void *arg);
-#define hoop_call_later(loop, delay, fn, arg) \
-    hoop_call_later(loop, delay, HOOP_CALLBACK_(fn), arg)
+#define hoop_call_later(loop, delay, fn, arg) hoop_call_later(loop, delay, HOOP_CALLBACK_(fn), arg)
 HOOP_API hoop_handle hoop_call_at(hoop_loop *loop, double when, hoop_callback_fn fn, void *arg);
 #define hoop_call_at(loop, when, fn, arg) hoop_call_at(loop, when, HOOP_CALLBACK_(fn), arg)
 
@@ -191,16 +190,16 @@ HOOP_API void hoop_default_exception_handler(hoop_loop *loop, const hoop_excepti
 /* ---- looking inside ------------------------------------------------------- */
 
 typedef struct hoop_info {
-    const char *poller;     /* "epoll" */
-    const char *guard;      /* what stops a stack overflow: "madvise", "mprotect" (stops near
+    const char *poller;   /* "epoll" */
+    const char *guard;    /* what stops a stack overflow: "madvise", "mprotect" (stops near
                                32,700 stacks, vm.max_map_count), "none"; "" before the first task */
-    size_t stack_size;      /* bytes, guard page included */
-    size_t stacks_in_use;   /* tasks that have begun and not finished */
-    size_t stacks_cached;   /* free ones kept for reuse */
-    size_t tasks;           /* tasks that have not finished */
-    size_t timers;          /* armed timers */
-    uint64_t iterations;    /* since the loop was made */
-    uint64_t polls;         /* how many of these asked the kernel */
+    size_t stack_size;    /* bytes, guard page included */
+    size_t stacks_in_use; /* tasks that have begun and not finished */
+    size_t stacks_cached; /* free ones kept for reuse */
+    size_t tasks;         /* tasks that have not finished */
+    size_t timers;        /* armed timers */
+    uint64_t iterations;  /* since the loop was made */
+    uint64_t polls;       /* how many of these asked the kernel */
 } hoop_info;
 
 HOOP_API void hoop_loop_info(const hoop_loop *loop, hoop_info *ret_info);

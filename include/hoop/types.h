@@ -53,7 +53,7 @@ typedef int64_t hoop_handle;
 #endif
 
 /* HOOP_CALLBACK_(fn) is fn, and refuses a coroutine when it is compiled. */
-#define HOOP_NOT_A_CALLBACK_                            \
+#define HOOP_NOT_A_CALLBACK_ \
     "coroutines cannot be used with call_soon(): pass " \
     "hoop_ensure_future and a coroutine object instead"
 
@@ -78,13 +78,15 @@ template <class Function> inline Function callback(Function fn)
 }
 #define HOOP_CALLBACK_(fn) (hoop_detail::callback(fn))
 #else
-#define HOOP_CALLBACK_(fn)                                                            \
-    ((void)sizeof(struct {                                                            \
-         _Static_assert(!_Generic((fn), hoop_coroutine_fn : 1, default : 0),          \
-                        HOOP_NOT_A_CALLBACK_);                                        \
-         int hoop_unused_;                                                            \
-     }),                                                                              \
-     _Generic((fn), hoop_coroutine_fn : (hoop_callback_fn)0, default : (fn)))
+#define HOOP_CALLBACK_(fn) \
+    ((void)sizeof(struct { \
+         _Static_assert(!_Generic((fn), hoop_coroutine_fn : 1, default : 0), \
+                        HOOP_NOT_A_CALLBACK_); \
+         int hoop_unused_; \
+     }), \
+     _Generic((fn), hoop_coroutine_fn \
+              : (hoop_callback_fn)0, default \
+              : (fn)))
 #endif
 
 #endif

@@ -32,7 +32,7 @@ static int own_index(int64_t code)
 {
     int64_t index = HOOP_ENOTASK - code;
     return index >= 0 && index < (int64_t)(sizeof own_errors / sizeof own_errors[0]) ? (int)index
-                                                                                    : -1;
+                                                                                     : -1;
 }
 
 const char *hoop_strerror(int64_t code)

@@ -11,7 +11,7 @@
 
 /* The struct of TYPE whose MEMBER is at POINTER. */
 #define CONTAINER_OF(pointer, type, member) \
-    ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+    ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 static inline void list_init(hoop_link *link)
 {

@@ -76,8 +76,8 @@ int sys_epoll_wait(int epoll, struct epoll_event *events, int capacity, int64_t 
     int count = -ENOSYS;
     if (timeout != 0 && !atomic_load_explicit(&has_no_pwait2, memory_order_relaxed)) {
         struct timespec limit = {timeout / NS_PER_SECOND, timeout % NS_PER_SECOND};
-        count = checked(epoll_pwait2(epoll, events, capacity,
-                                     timeout == INT64_MAX ? NULL : &limit, NULL));
+        count = checked(
+            epoll_pwait2(epoll, events, capacity, timeout == INT64_MAX ? NULL : &limit, NULL));
         if (count == -ENOSYS)
             atomic_store_explicit(&has_no_pwait2, true, memory_order_relaxed);
     }

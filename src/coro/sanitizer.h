@@ -88,8 +88,8 @@ static inline void sanitizer_stack_reused(char *low, size_t size)
 #include <pthread.h>
 #include <sanitizer/common_interface_defs.h>
 
-#define SANITIZER_STATE    \
-    void *fake_stack;      \
+#define SANITIZER_STATE \
+    void *fake_stack; \
     const void *stack_low; \
     size_t stack_size;
 #define sanitizer_coro_made(coro, low, size) \

@@ -9,7 +9,7 @@
 #include "base/sys.h"
 #include "coro/sanitizer.h"
 
-#define FIRST_SLAB 16  /* stacks; each further slab is twice as large, up to: */
+#define FIRST_SLAB 16 /* stacks; each further slab is twice as large, up to: */
 #define LARGEST_SLAB 1024
 
 /* Hot frames of many stacks would share few cache sets, as all stacks begin at multiples

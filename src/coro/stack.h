@@ -38,8 +38,8 @@ struct stack_pool {
     struct stack *cold; /* free, memory given back */
     size_t warm_count;
     size_t in_use;
-    size_t made;        /* pooled stacks that were cut so far */
-    struct slab *slabs; /* of pooled stacks; the first one is being cut */
+    size_t made;          /* pooled stacks that were cut so far */
+    struct slab *slabs;   /* of pooled stacks; the first one is being cut */
     struct slab *singles; /* of one stack each, of another size */
     enum stack_guard guard;
 };

@@ -20,9 +20,9 @@ static bool are_valid(const hoop_loop_options *options)
 {
     bool is_known_clock =
         options->clock == HOOP_CLOCK_MONOTONIC || options->clock == HOOP_CLOCK_VIRTUAL;
-    return is_known_clock && (options->stack_size == 0 ||
-                              (options->stack_size >= HOOP_STACK_SIZE_MIN &&
-                               options->stack_size <= HOOP_STACK_SIZE_MAX));
+    return is_known_clock &&
+           (options->stack_size == 0 || (options->stack_size >= HOOP_STACK_SIZE_MIN &&
+                                         options->stack_size <= HOOP_STACK_SIZE_MAX));
 }
 
 hoop_loop *hoop_new_event_loop_with(const hoop_loop_options *options)

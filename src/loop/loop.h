@@ -41,12 +41,12 @@ struct wake {
     struct post_list incoming; /* newest last */
     bool sleeping;             /* the loop waits, or is not running: the next post signals */
     bool closed;
-    atomic_bool pending;       /* incoming is not empty; a hint that needs no lock */
-    int fd;                    /* eventfd, edge-triggered, never read */
+    atomic_bool pending; /* incoming is not empty; a hint that needs no lock */
+    int fd;              /* eventfd, edge-triggered, never read */
     char distance_after[CACHE_LINE];
-    hoop_watch watch;          /* of fd; the wake-up is all it does */
-    struct post_list running;  /* the loop thread's: taken from incoming, being run */
-    hoop_ready ready;          /* runs them */
+    hoop_watch watch;         /* of fd; the wake-up is all it does */
+    struct post_list running; /* the loop thread's: taken from incoming, being run */
+    hoop_ready ready;         /* runs them */
 };
 
 struct handle; /* ready.c: a scheduled callback */
@@ -66,25 +66,25 @@ struct fd_callbacks; /* watch.c: the reader and writer of one descriptor */
 struct loop_extension {
     void (*run_begins)(struct loop_extension *extension); /* in the loop's thread */
     void (*run_ends)(struct loop_extension *extension);
-    void (*close)(struct loop_extension *extension);      /* ends and frees it */
+    void (*close)(struct loop_extension *extension); /* ends and frees it */
 };
 
 struct hoop_loop {
     /* -- one iteration -- */
     hoop_link queues[2];
-    hoop_link *ready;   /* the queue of what runs in the next batch */
-    hoop_link *batch;   /* the other one: what is left of the running batch */
+    hoop_link *ready; /* the queue of what runs in the next batch */
+    hoop_link *batch; /* the other one: what is left of the running batch */
     struct heap timers;
-    int64_t now;        /* the clock when it was last read */
-    bool stopping;      /* leave after this iteration */
-    bool single;        /* run one iteration only */
+    int64_t now;   /* the clock when it was last read */
+    bool stopping; /* leave after this iteration */
+    bool single;   /* run one iteration only */
     bool running;
     bool closed;
     bool debug;
-    unsigned look_interval;   /* iterations between two looks at the clock while work is ready */
-    unsigned looks_skipped;   /* since the last look */
-    int64_t last_look;        /* real time then */
-    int64_t last_poll;        /* real time of the last poll; 0: the next look polls */
+    unsigned look_interval; /* iterations between two looks at the clock while work is ready */
+    unsigned looks_skipped; /* since the last look */
+    int64_t last_look;      /* real time then */
+    int64_t last_poll;      /* real time of the last poll; 0: the next look polls */
     uint64_t iterations;
     uint64_t polls;
 
@@ -96,8 +96,8 @@ struct hoop_loop {
 
     struct loop_extension *extension; /* owned; NULL until the first task */
     hoop_loop_options options;
-    int64_t virtual_now;      /* the virtual clock */
-    pthread_t thread;         /* valid while running */
+    int64_t virtual_now; /* the virtual clock */
+    pthread_t thread;    /* valid while running */
 
     hoop_exception_fn exception_handler; /* NULL: the default one */
     void *exception_arg;

@@ -18,14 +18,14 @@
 #define LAST_GENERATION 0x7fffffffu /* keeps handles >= 0; the first is 1: no handle is 0 */
 
 struct handle {
-    hoop_ready ready; /* queued once the callback is due */
+    hoop_ready ready;    /* queued once the callback is due */
     hoop_callback_fn fn; /* NULL while the slot is free */
     union {
         void *arg;
         struct handle *next_free;
     };
     hoop_context *context; /* a reference, or NULL */
-    hoop_timer timer; /* armed for call_later and call_at until it expires */
+    hoop_timer timer;      /* armed for call_later and call_at until it expires */
     hoop_loop *loop;
     uint32_t slot;
     uint32_t generation;

@@ -193,8 +193,7 @@ static int add_callback(hoop_loop *loop, int fd, unsigned direction, hoop_callba
             descriptor_free(loop, descriptor, fd);
         return rc;
     }
-    context_unref(
-        fd_callback_set(direction_of(descriptor, direction), fn, arg, context_capture()));
+    context_unref(fd_callback_set(direction_of(descriptor, direction), fn, arg, context_capture()));
     return 0;
 }
 
@@ -216,8 +215,7 @@ static int remove_callback(hoop_loop *loop, int fd, unsigned direction, const ch
     struct fd_callbacks *descriptor = descriptor_find(loop, fd);
     if (descriptor == NULL || direction_of(descriptor, direction)->fn == NULL)
         return 0;
-    hoop_context *context =
-        fd_callback_set(direction_of(descriptor, direction), NULL, NULL, NULL);
+    hoop_context *context = fd_callback_set(direction_of(descriptor, direction), NULL, NULL, NULL);
     if (interest_of(descriptor) != 0) {
         /* If the kernel refuses, it goes on telling of both; nobody listens to one. */
         (void)descriptor_update(descriptor, fd, interest_of(descriptor));

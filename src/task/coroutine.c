@@ -62,8 +62,7 @@ void hoop_ensure_future(void *arg)
 void coroutines_drop(struct scheduler *scheduler)
 {
     while (!list_is_empty(&scheduler->coroutines)) {
-        hoop_coroutine *coroutine =
-            CONTAINER_OF(scheduler->coroutines.next, hoop_coroutine, link);
+        hoop_coroutine *coroutine = CONTAINER_OF(scheduler->coroutines.next, hoop_coroutine, link);
         hoop_exception exception = {
             .message = "coroutine object was never started",
             .error_message = coroutine->name,

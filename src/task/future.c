@@ -40,8 +40,8 @@ static void report_unretrieved(hoop_future *future)
 {
     future->retrieved = true;
     hoop_exception exception = {
-        .message = future->is_task ? "task error was never retrieved"
-                                   : "future error was never retrieved",
+        .message =
+            future->is_task ? "task error was never retrieved" : "future error was never retrieved",
         .error = future->result,
         .error_message = future->message,
         .task = future->is_task ? CONTAINER_OF(future, hoop_task, future) : NULL,

@@ -19,7 +19,7 @@ struct hoop_future {
     uint32_t references;
     bool is_task;
     bool done;
-    bool retrieved;      /* somebody has seen the outcome */
+    bool retrieved; /* somebody has seen the outcome */
 };
 
 struct scheduler;

@@ -69,7 +69,8 @@ static const hoop_task *started_by(const struct scheduler *scheduler, const hoop
 
 static void print_idle_task(const struct scheduler *scheduler, const hoop_task *task, FILE *out)
 {
-    const hoop_task *started = list_is_linked(&task->ready.link) ? NULL : started_by(scheduler, task);
+    const hoop_task *started =
+        list_is_linked(&task->ready.link) ? NULL : started_by(scheduler, task);
     if (started != NULL)
         fprintf(out, "starts #%" PRIu64 " '%s'", started->id, started->name);
     else

@@ -55,7 +55,8 @@ static void on_fault(int signal, siginfo_t *info, void *ucontext)
     (void)ucontext;
     const hoop_task *task = task_running();
     bool was_sent = info->si_code <= 0; /* by kill or raise: it does not happen again by itself */
-    if (!was_sent && task != NULL && task->stack != NULL && stack_overflowed_at(task->stack, info->si_addr))
+    if (!was_sent && task != NULL && task->stack != NULL &&
+        stack_overflowed_at(task->stack, info->si_addr))
         complain(task);
     sigaction(signal, &previous, NULL);
     if (was_sent)

@@ -26,17 +26,17 @@ struct hoop_task {
     struct wait *wait;     /* its wait, on its own stack, until that returns */
     hoop_context *context; /* its bindings: a reference, or NULL */
     struct scheduler *scheduler;
-    uint32_t cancelling;   /* requests to cancel that were not taken back */
+    uint32_t cancelling; /* requests to cancel that were not taken back */
 
-    uint32_t cancel_walk;  /* the last walk of hoop_task_cancel that came by */
-    uint32_t stack_pages;  /* wished stack size; 0: the loop's */
-    hoop_future future;    /* a task is a future: its outcome, and who awaits it */
+    uint32_t cancel_walk; /* the last walk of hoop_task_cancel that came by */
+    uint32_t stack_pages; /* wished stack size; 0: the loop's */
+    hoop_future future;   /* a task is a future: its outcome, and who awaits it */
     hoop_coroutine_fn fn;
-    void *arg;             /* the caller's, or a copy behind this struct */
-    const char *name;      /* never NULL */
+    void *arg;        /* the caller's, or a copy behind this struct */
+    const char *name; /* never NULL */
     uint64_t id;
     bool owns_name;
-    bool has_copy;         /* the argument lies behind the struct: not for the free list */
+    bool has_copy; /* the argument lies behind the struct: not for the free list */
     struct hoop_task *next_free;
     _Alignas(max_align_t) char copy[]; /* of the argument, if has_copy */
 };
@@ -44,9 +44,9 @@ struct hoop_task {
 struct scheduler {
     struct loop_extension extension; /* first */
     hoop_loop *loop;
-    hoop_task *current;   /* the running task; NULL while the loop itself runs */
-    unsigned budget;      /* awaits without suspension that it may still make (wait_spend) */
-    struct coro root;     /* the loop's own flow, suspended while a task runs */
+    hoop_task *current;       /* the running task; NULL while the loop itself runs */
+    unsigned budget;          /* awaits without suspension that it may still make (wait_spend) */
+    struct coro root;         /* the loop's own flow, suspended while a task runs */
     struct stack *dead_stack; /* of a task that has just left; freed by who runs next */
     struct coro dead_coro;
     struct stack_pool stacks;

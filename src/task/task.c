@@ -20,8 +20,7 @@
 static __attribute__((noinline)) hoop_task *task_alloc(struct scheduler *scheduler,
                                                        size_t copy_size)
 {
-    hoop_task *task =
-        copy_size > SIZE_MAX / 2 ? NULL : alloc_zeroed(sizeof *task + copy_size);
+    hoop_task *task = copy_size > SIZE_MAX / 2 ? NULL : alloc_zeroed(sizeof *task + copy_size);
     if (task == NULL)
         return NULL;
     list_init(&task->future.observers);
@@ -137,14 +136,14 @@ hoop_task *hoop_create_task_with(hoop_coroutine_fn fn, void *arg, const hoop_tas
         scheduler_for(options->loop != NULL ? options->loop : running_loop, fn, __func__);
     if (scheduler == NULL)
         return NULL;
-    if (options->stack_size != 0 && (options->stack_size < HOOP_STACK_SIZE_MIN ||
-                                     options->stack_size > HOOP_STACK_SIZE_MAX))
+    if (options->stack_size != 0 &&
+        (options->stack_size < HOOP_STACK_SIZE_MIN || options->stack_size > HOOP_STACK_SIZE_MAX))
         return failed(misuse(scheduler->loop->debug, -EINVAL, __func__));
     char *name = options->name != NULL ? alloc_string(options->name) : NULL;
-    hoop_task *task = options->name != NULL && name == NULL
-                          ? NULL
-                          : task_new(scheduler, fn, arg, options->arg_size,
-                                     name != NULL ? name : "task");
+    hoop_task *task =
+        options->name != NULL && name == NULL
+            ? NULL
+            : task_new(scheduler, fn, arg, options->arg_size, name != NULL ? name : "task");
     if (task == NULL) {
         alloc_free(name);
         return failed(-ENOMEM);

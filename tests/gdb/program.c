@@ -8,7 +8,11 @@
 #include <hoop.h>
 #include <stdlib.h>
 
+#ifdef __clang__
+#define NAMED __attribute__((noinline))
+#else
 #define NAMED __attribute__((noinline, noclone))
+#endif
 
 /* The call before is not the last thing its function does: it keeps its frame. */
 #define KEEP_FRAME() __asm__ volatile("" ::: "memory")
