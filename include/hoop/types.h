@@ -78,15 +78,15 @@ template <class Function> inline Function callback(Function fn)
 }
 #define HOOP_CALLBACK_(fn) (hoop_detail::callback(fn))
 #else
+/* clang-format off */
 #define HOOP_CALLBACK_(fn) \
     ((void)sizeof(struct { \
          _Static_assert(!_Generic((fn), hoop_coroutine_fn : 1, default : 0), \
                         HOOP_NOT_A_CALLBACK_); \
          int hoop_unused_; \
      }), \
-     _Generic((fn), hoop_coroutine_fn \
-              : (hoop_callback_fn)0, default \
-              : (fn)))
+     _Generic((fn), hoop_coroutine_fn : (hoop_callback_fn)0, default : (fn)))
+/* clang-format on */
 #endif
 
 #endif

@@ -30,9 +30,9 @@ static const struct {
 /* The row of an own code, or -1. */
 static int own_index(int64_t code)
 {
+    const int64_t count = sizeof own_errors / sizeof own_errors[0];
     int64_t index = HOOP_ENOTASK - code;
-    return index >= 0 && index < (int64_t)(sizeof own_errors / sizeof own_errors[0]) ? (int)index
-                                                                                     : -1;
+    return index >= 0 && index < count ? (int)index : -1;
 }
 
 const char *hoop_strerror(int64_t code)
