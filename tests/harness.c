@@ -93,8 +93,7 @@ int harness_end(void **state)
 
 hoop_loop *virtual_loop(void)
 {
-    hoop_loop *loop =
-        hoop_new_event_loop_with(&(hoop_loop_options){.clock = HOOP_CLOCK_VIRTUAL});
+    hoop_loop *loop = hoop_new_event_loop_with(&(hoop_loop_options){.clock = HOOP_CLOCK_VIRTUAL});
     assert_non_null(loop);
     return loop;
 }

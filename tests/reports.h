@@ -25,7 +25,7 @@
 
 struct reports {
     unsigned count;
-    int64_t error;          /* of the last one, as all that follows */
+    int64_t error; /* of the last one, as all that follows */
     char message[96];
     char error_message[96]; /* "" if there was none */
     char task[96];          /* its name, "" if it was about none */

@@ -163,8 +163,8 @@ static void cancelling_a_ring_of_awaiting_tasks_returns(void **state)
     struct reports reports = {0};
     hoop_loop *loop = reporting_loop(&reports);
     for (int i = 0; i < 3; i++)
-        ring.tasks[i] = hoop_create_task_with(await_neighbour, &ring,
-                                              &(hoop_task_options){.loop = loop});
+        ring.tasks[i] =
+            hoop_create_task_with(await_neighbour, &ring, &(hoop_task_options){.loop = loop});
     assert_int_equal(hoop_run_once(loop, 0), 0);
     assert_true(hoop_task_cancel(ring.tasks[0]));
     assert_true(hoop_task_cancelling(ring.tasks[0]) > 0);

@@ -75,8 +75,8 @@ static int64_t start_in_a_copy(void *arg)
     set(&colour, "green");
     hoop_context *context = hoop_context_copy();
     set(&colour, "blue");
-    hoop_task *task = hoop_create_task_with(record_and_change, arg,
-                                            &(hoop_task_options){.context = context});
+    hoop_task *task =
+        hoop_create_task_with(record_and_change, arg, &(hoop_task_options){.context = context});
     hoop_context_unref(context); /* the task has its own reference */
     return hoop_await(task);
 }
@@ -93,8 +93,8 @@ static int64_t start_in_the_empty_one(void *arg)
 {
     hoop_context *empty = hoop_context_copy();
     set(&colour, "blue");
-    hoop_task *task = hoop_create_task_with(record_and_change, arg,
-                                            &(hoop_task_options){.context = empty});
+    hoop_task *task =
+        hoop_create_task_with(record_and_change, arg, &(hoop_task_options){.context = empty});
     hoop_context_unref(empty);
     return hoop_await(task);
 }

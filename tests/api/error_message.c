@@ -264,8 +264,8 @@ static void a_reported_error_comes_with_its_message(void **state)
     (void)state;
     struct reports reports = {0};
     hoop_loop *loop = reporting_loop(&reports);
-    hoop_task *task = hoop_create_task_with(fail_with_details, "unheard",
-                                            &(hoop_task_options){.loop = loop});
+    hoop_task *task =
+        hoop_create_task_with(fail_with_details, "unheard", &(hoop_task_options){.loop = loop});
     hoop_task_detach(task);
     assert_int_equal(hoop_run_until_complete(loop, succeed, NULL), 0);
     hoop_close(loop);

@@ -71,8 +71,7 @@ static int64_t look(void *arg)
         assert_int_equal(hoop_await(tasks[i]), 0);
     assert_int_equal(hoop_await(tasks[5]), -ECANCELED);
     hoop_future_unref(future);
-    assert_string_equal(print_tasks(hoop_running_loop()),
-                        "1 unfinished tasks\n  #1 'main' runs\n");
+    assert_string_equal(print_tasks(hoop_running_loop()), "1 unfinished tasks\n  #1 'main' runs\n");
     return 0;
 }
 

@@ -36,7 +36,10 @@ static int64_t run_sleepers(struct sleeper *sleepers, size_t count)
 static int64_t sleep_unequally(void *record)
 {
     struct sleeper sleepers[] = {
-        {record, "c", 3}, {record, "a", 0.5}, {record, "d", 1e6}, {record, "b", 1},
+        {record, "c", 3},
+        {record, "a", 0.5},
+        {record, "d", 1e6},
+        {record, "b", 1},
     };
     return run_sleepers(sleepers, 4);
 }

@@ -194,8 +194,7 @@ static int64_t check_names(void *arg)
     assert_string_equal(hoop_task_name(hoop_current_task()), "main");
     char name[] = "worker 1";
     hoop_task *plain = hoop_create_task(forty_two, NULL);
-    hoop_task *named =
-        hoop_create_task_with(forty_two, NULL, &(hoop_task_options){.name = name});
+    hoop_task *named = hoop_create_task_with(forty_two, NULL, &(hoop_task_options){.name = name});
     hoop_task *nameless = hoop_create_task_with(forty_two, NULL, NULL);
     hoop_task *null = hoop_create_task_named(forty_two, NULL, NULL);
     name[0] = 'W'; /* the task has a copy */
@@ -304,8 +303,7 @@ static void a_finished_task_outlives_its_loop(void **state)
     (void)state;
     struct reports reports = {0};
     hoop_loop *loop = reporting_loop(&reports);
-    hoop_task *task =
-        hoop_create_task_with(forty_two, NULL, &(hoop_task_options){.loop = loop});
+    hoop_task *task = hoop_create_task_with(forty_two, NULL, &(hoop_task_options){.loop = loop});
     assert_non_null(task);
     assert_int_equal(hoop_run_until_done(loop, hoop_task_future(task)), 42);
     assert_ptr_equal(hoop_future_loop(hoop_task_future(task)), loop);

@@ -225,13 +225,13 @@ struct misuse {
     struct stderr_capture capture;
 };
 
-#define ASSERT_EXPLAINED(misuse, call, function, code)                            \
-    do {                                                                          \
-        stderr_capture_begin(&(misuse)->capture);                                 \
-        int64_t rc_ = (call);                                                     \
-        const char *text_ = stderr_capture_end(&(misuse)->capture);               \
-        assert_int_equal(rc_, code);                                              \
-        assert_explained(text_, function, code);                                  \
+#define ASSERT_EXPLAINED(misuse, call, function, code) \
+    do { \
+        stderr_capture_begin(&(misuse)->capture); \
+        int64_t rc_ = (call); \
+        const char *text_ = stderr_capture_end(&(misuse)->capture); \
+        assert_int_equal(rc_, code); \
+        assert_explained(text_, function, code); \
     } while (0)
 
 static void misuse_in_a_callback(void *arg)
@@ -305,8 +305,7 @@ static void debug_mode_explains_failed_creations_once_under_their_own_name(void 
     static struct misuse misuse;
     hoop_loop *loop = hoop_loop_ref(hoop_new_event_loop_with(&options));
     ASSERT_EXPLAINED(&misuse, code_of_creation(loop, NULL, 0), "hoop_create_task_with", -EINVAL);
-    ASSERT_EXPLAINED(&misuse, code_of_creation(loop, nothing, 1), "hoop_create_task_with",
-                     -EINVAL);
+    ASSERT_EXPLAINED(&misuse, code_of_creation(loop, nothing, 1), "hoop_create_task_with", -EINVAL);
     hoop_close(loop);
     ASSERT_EXPLAINED(&misuse, code_of_creation(loop, nothing, 0), "hoop_create_task_with",
                      HOOP_ECLOSED);

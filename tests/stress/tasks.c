@@ -102,11 +102,21 @@ static void use_handle(int deed, uint64_t *random)
         return;
     int i = pick(random, crowd.handle_count);
     switch (deed) {
-    case 0: await_handle(i); break;
-    case 1: CHECK(hoop_task_cancel(crowd.tasks[i]) == !crowd.holders[i]->ended); break;
-    case 2: uncancel_handle(i); break;
-    case 3: detach_handle(i); break;
-    default: look_at_handle(i); break;
+    case 0:
+        await_handle(i);
+        break;
+    case 1:
+        CHECK(hoop_task_cancel(crowd.tasks[i]) == !crowd.holders[i]->ended);
+        break;
+    case 2:
+        uncancel_handle(i);
+        break;
+    case 3:
+        detach_handle(i);
+        break;
+    default:
+        look_at_handle(i);
+        break;
     }
 }
 
@@ -197,8 +207,7 @@ int main(int argc, char **argv)
     int steps = argc > 2 ? atoi(argv[2]) : 60000;
     crowd.capacity = steps * 4;
     crowd.workers = calloc((size_t)crowd.capacity, sizeof *crowd.workers);
-    hoop_loop *loop =
-        hoop_new_event_loop_with(&(hoop_loop_options){.clock = HOOP_CLOCK_VIRTUAL});
+    hoop_loop *loop = hoop_new_event_loop_with(&(hoop_loop_options){.clock = HOOP_CLOCK_VIRTUAL});
     CHECK(crowd.workers != NULL && loop != NULL);
     hoop_set_exception_handler(loop, on_report, NULL);
     CHECK(hoop_run_until_complete(loop, drive, &steps) == 0);

@@ -12,15 +12,15 @@
 
 /* One task as the model knows it. */
 struct worker {
-    uint64_t random;        /* state of its own generator */
+    uint64_t random; /* state of its own generator */
     int id;
     int depth;
-    int64_t outcome;        /* what it ends with unless it is cancelled */
+    int64_t outcome; /* what it ends with unless it is cancelled */
     bool begun, ended;
-    bool was_uncancelled;   /* by others, who may do so before it has noticed anything */
-    bool heard;             /* somebody has retrieved its outcome */
+    bool was_uncancelled; /* by others, who may do so before it has noticed anything */
+    bool heard;           /* somebody has retrieved its outcome */
     bool reported;
-    int64_t result;         /* once it has ended */
+    int64_t result; /* once it has ended */
     int callbacks_expected, callbacks_run;
 };
 
@@ -31,7 +31,7 @@ struct crowd {
     uint64_t seed;
     struct worker **workers; /* by id; they live until the end */
     int count, capacity;
-    int live;                /* workers that have not ended */
+    int live; /* workers that have not ended */
 
     hoop_task *tasks[HANDLES]; /* references that the driver holds */
     struct worker *holders[HANDLES];
@@ -43,13 +43,13 @@ struct crowd {
 
 extern struct crowd crowd;
 
-#define CHECK(condition)                                                                   \
-    do {                                                                                   \
-        if (!(condition)) {                                                                \
-            fprintf(stderr, "seed %llu: %s:%d: %s does not hold\n",                        \
-                    (unsigned long long)crowd.seed, __FILE__, __LINE__, #condition);       \
-            abort();                                                                       \
-        }                                                                                  \
+#define CHECK(condition) \
+    do { \
+        if (!(condition)) { \
+            fprintf(stderr, "seed %llu: %s:%d: %s does not hold\n", \
+                    (unsigned long long)crowd.seed, __FILE__, __LINE__, #condition); \
+            abort(); \
+        } \
     } while (0)
 
 static inline uint64_t next_random(uint64_t *state)

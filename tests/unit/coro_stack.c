@@ -185,7 +185,7 @@ static void more_free_ones_than_the_limit_give_their_memory_back(void **state)
     for (int i = 2; i < 5; i++)
         assert_int_equal(stacks[i]->top[-1], 0);
     assert_guarded(stacks[4], true); /* the guard stays */
-    for (int i = 0; i < 5; i++) { /* and they are used again before new ones are cut */
+    for (int i = 0; i < 5; i++) {    /* and they are used again before new ones are cut */
         struct stack *again = take(&pool);
         int at = 0;
         while (at < 5 && stacks[at] != again)
