@@ -83,7 +83,7 @@ def _build_go() -> Peer:
 def _build_tokio() -> Peer:
     folder = BENCH / "tokio"
     target = BUILD / "tokio"
-    _run([_need("cargo"), "build", "--release", "--locked", "--target-dir", str(target)], cwd=folder)
+    _run([_need("cargo"), "build", "--release", "--target-dir", str(target)], cwd=folder)
     lock = (folder / "Cargo.lock").read_text()
     version = re.search(r'name = "tokio"\nversion = "([^"]+)"', lock)
     rust = _run(["rustc", "--version"])
