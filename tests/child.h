@@ -36,6 +36,9 @@
 #define UNDER_VALGRIND 0
 #endif
 
+/* Of another processor, as in `make check-aarch64`: memory limits and residency are not real. */
+#define UNDER_EMULATOR (getenv("MESON_EXE_WRAPPER") != NULL)
+
 static inline void child_read_text(FILE *file, char *text, size_t size)
 {
     rewind(file);

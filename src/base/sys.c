@@ -13,6 +13,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -156,9 +157,25 @@ void sys_unmap(void *memory, size_t size)
     munmap(memory, size);
 }
 
+/* Asks the kernel, which answers with an error where a look of ours would be fatal. What it
+ * reads is a set of signals to block; memory that was never touched is the empty set. */
+static bool is_readable(const void *memory)
+{
+    return syscall(SYS_rt_sigprocmask, SIG_BLOCK, memory, NULL, (size_t)8) == 0;
+}
+
 int sys_guard_install(void *memory, size_t size)
 {
-    return fails() ? -HOOP_TESTING_ERRNO : checked(madvise(memory, size, MADV_GUARD_INSTALL));
+    static atomic_bool is_proven;
+    if (fails())
+        return -HOOP_TESTING_ERRNO;
+    int rc = checked(madvise(memory, size, MADV_GUARD_INSTALL));
+    if (rc < 0 || atomic_load_explicit(&is_proven, memory_order_relaxed))
+        return rc;
+    if (is_readable(memory))
+        return -EOPNOTSUPP; /* an emulator that says yes to any advice */
+    atomic_store_explicit(&is_proven, true, memory_order_relaxed);
+    return 0;
 }
 
 int sys_guard_protect(void *memory, size_t size)

@@ -83,13 +83,13 @@ static void overflow_in_another_thread(void)
         pthread_join(thread, NULL);
 }
 
-/* Sanitizers and Valgrind have a handler of their own, which decides how to die. */
-static bool dies_in_its_own_way(void)
+/* Sanitizers, Valgrind and emulators have a handler of their own, which decides how to die. */
+static void skip_unless_it_dies_in_its_own_way(void)
 {
-    if (!UNDER_SANITIZER && !UNDER_VALGRIND)
-        return true;
-    print_message("skipped: a sanitizer or Valgrind watches for SIGSEGV\n");
-    return false;
+    if (!UNDER_SANITIZER && !UNDER_VALGRIND && !UNDER_EMULATOR)
+        return;
+    print_message("a sanitizer, Valgrind or an emulator watches for SIGSEGV\n");
+    skip();
 }
 
 static void assert_dies(const char *program, const char *line)
@@ -102,8 +102,7 @@ static void assert_dies(const char *program, const char *line)
 static void an_overflow_names_the_task_and_its_stack(void **state)
 {
     (void)state;
-    if (!dies_in_its_own_way())
-        return;
+    skip_unless_it_dies_in_its_own_way();
     assert_dies("overflow", "hoop: stack overflow in task 'deep' (64 KiB)\n");
     assert_dies("overflow_large", "hoop: stack overflow in task 'deep' (1024 KiB)\n");
     assert_dies("overflow_in_another_thread", "hoop: stack overflow in task 'deep' (64 KiB)\n");
@@ -112,8 +111,7 @@ static void an_overflow_names_the_task_and_its_stack(void **state)
 static void a_long_name_is_cut(void **state)
 {
     (void)state;
-    if (!dies_in_its_own_way())
-        return;
+    skip_unless_it_dies_in_its_own_way();
     struct child child = child_exec("overflow_long_name");
     assert_true(child_died_by(&child, SIGSEGV));
     assert_non_null(strstr(child.text, "hoop: stack overflow in task 'nnnn"));
@@ -124,8 +122,8 @@ static void a_long_name_is_cut(void **state)
 static void the_report_can_be_switched_off(void **state)
 {
     (void)state;
-    if (dies_in_its_own_way())
-        assert_dies("overflow_unreported", "");
+    skip_unless_it_dies_in_its_own_way();
+    assert_dies("overflow_unreported", "");
 }
 
 /* ---- what is no overflow ---- */
@@ -162,8 +160,7 @@ static void be_sent_the_signal(void)
 static void another_fault_dies_as_ever_without_a_word(void **state)
 {
     (void)state;
-    if (!dies_in_its_own_way())
-        return;
+    skip_unless_it_dies_in_its_own_way();
     assert_dies("fault_in_a_task", "");
     assert_dies("fault_after_a_run", "");
     assert_dies("be_sent_the_signal", "");
@@ -195,8 +192,7 @@ static void fault_with_own_handler(void)
 static void a_programs_own_handler_is_still_called(void **state)
 {
     (void)state;
-    if (!dies_in_its_own_way())
-        return;
+    skip_unless_it_dies_in_its_own_way();
     struct child child = child_exec("overflow_with_own_handler");
     assert_string_equal(child.text, "hoop: stack overflow in task 'deep' (64 KiB)\nown handler\n");
     assert_true(WIFEXITED(child.status) && WEXITSTATUS(child.status) == 17);

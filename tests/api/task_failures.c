@@ -142,7 +142,7 @@ static void a_task_without_a_stack_ends_with_enomem_and_its_awaiter_hears_it(voi
 {
     (void)state;
     assert_int_equal(run_virtually(begin_eagerly_without_a_stack, NULL), -ENOMEM);
-    if (UNDER_SANITIZER || UNDER_VALGRIND) {
+    if (UNDER_SANITIZER || UNDER_VALGRIND || UNDER_EMULATOR) {
         print_message("the rest is skipped: no limit of the address space here\n");
         return;
     }
