@@ -217,6 +217,36 @@ static void an_eager_task_gives_way_when_its_budget_is_spent(void **state)
     assert_int_equal(run_virtually(start_one_that_spends, NULL), 0);
 }
 
+static int64_t set_true(void *arg)
+{
+    *(bool *)arg = true;
+    return 0;
+}
+
+static int64_t return_at_once(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+static int64_t start_one_after_another(void *arg)
+{
+    (void)arg;
+    bool has_run = false;
+    int rounds = 0;
+    hoop_task *other = hoop_create_task(set_true, &has_run);
+    for (; !has_run && rounds < 1000; rounds++)
+        assert_int_equal(hoop_await(start_eagerly(return_at_once, NULL)), 0);
+    assert_int_equal(hoop_await(other), 0);
+    return rounds;
+}
+
+static void starting_eager_tasks_does_not_refill_the_starters_budget(void **state)
+{
+    (void)state;
+    assert_int_equal(run_virtually(start_one_after_another, NULL), 128);
+}
+
 /* ---- where another task is just ending ---- */
 
 static int64_t end_with_an_error(void *arg)
@@ -263,6 +293,7 @@ int main(void)
         BEHAVIOUR(an_eager_task_may_await_its_starter),
         BEHAVIOUR(an_eager_task_may_cancel_its_starter),
         BEHAVIOUR(an_eager_task_gives_way_when_its_budget_is_spent),
+        BEHAVIOUR(starting_eager_tasks_does_not_refill_the_starters_budget),
         BEHAVIOUR(in_an_exception_handler_an_eager_task_starts_as_usual),
     };
     return cmocka_run_group_tests_name("eager", tests, NULL, NULL);
