@@ -94,7 +94,7 @@ int hoop_close(hoop_loop *loop)
     loop->extension = NULL;
     descriptors_done(loop);
     handle_pool_done(loop);
-    wake_done(loop);
+    wake_drop(loop);
     loop->poller.ops->close(&loop->poller);
     hoop_loop_unref(loop);
     return 0;
@@ -111,6 +111,7 @@ void hoop_loop_unref(hoop_loop *loop)
     if (loop == NULL || atomic_fetch_sub(&loop->references, 1) > 1)
         return;
     assert(loop->closed);
+    wake_done(loop); /* not before: a thread that holds a reference may be about to signal */
     alloc_free(loop);
 }
 

@@ -216,8 +216,6 @@ static int run_begin(hoop_loop *loop, const char *function)
 
 static void run_end(hoop_loop *loop)
 {
-    if (loop->extension != NULL)
-        loop->extension->run_ends(loop->extension);
     loop->stopping = false;
     loop->running = false;
     running_loop = NULL;

@@ -65,7 +65,6 @@ struct fd_callbacks; /* watch.c: the reader and writer of one descriptor */
 /* What the task layer hangs on a loop; the loop knows no more of it than this. */
 struct loop_extension {
     void (*run_begins)(struct loop_extension *extension); /* in the loop's thread */
-    void (*run_ends)(struct loop_extension *extension);
     void (*close)(struct loop_extension *extension); /* ends and frees it */
 };
 
@@ -164,11 +163,14 @@ void loop_extend(hoop_loop *loop, struct loop_extension *extension);
 int64_t loop_deadline(hoop_loop *loop, double delay);
 
 /* ready.c */
-int handle_pool_reserve(hoop_loop *loop);
 void handle_pool_done(hoop_loop *loop);
 
 /* wake.c */
 int wake_init(hoop_loop *loop);
+/* Refuses posts from now on; drops those that are there; and closes the descriptor, once
+ * nobody can be about to signal it. */
+void wake_close(hoop_loop *loop);
+void wake_drop(hoop_loop *loop);
 void wake_done(hoop_loop *loop);
 /* Moves what other threads posted, if anything, to the ready queue. */
 void wake_collect(hoop_loop *loop);
@@ -176,8 +178,6 @@ void wake_collect(hoop_loop *loop);
  * some already: do not wait. */
 bool wake_sleep(hoop_loop *loop);
 void wake_resume(hoop_loop *loop);
-/* Refuses posts from now on. */
-void wake_close(hoop_loop *loop);
 
 static inline bool wake_is_pending(const hoop_loop *loop)
 {

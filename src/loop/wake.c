@@ -55,11 +55,11 @@ int(hoop_call_soon_threadsafe)(hoop_loop *loop, hoop_callback_fn fn, void *arg)
     bool must_signal = rc == 0 && wake->sleeping;
     if (rc == 0)
         atomic_store_explicit(&wake->pending, true, memory_order_release);
-    if (must_signal) {
+    if (must_signal)
         wake->sleeping = false;
-        sys_eventfd_signal(wake->fd); /* under the lock: closing waits for it */
-    }
     spinlock_give(&wake->lock);
+    if (must_signal)
+        sys_eventfd_signal(wake->fd);
     if (rc < 0)
         context_unref(post.context);
     return rc;
@@ -146,11 +146,15 @@ void wake_close(hoop_loop *loop)
     spinlock_give(&loop->wake.lock);
 }
 
-void wake_done(hoop_loop *loop)
+void wake_drop(hoop_loop *loop)
 {
     struct wake *wake = &loop->wake;
     loop->poller.ops->remove(&loop->poller, &wake->watch);
-    sys_close(wake->fd);
     post_list_done(&wake->incoming);
     post_list_done(&wake->running);
+}
+
+void wake_done(hoop_loop *loop)
+{
+    sys_close(loop->wake.fd);
 }

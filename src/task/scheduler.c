@@ -161,11 +161,6 @@ static void run_begins(struct loop_extension *extension)
         overflow_watch();
 }
 
-static void run_ends(struct loop_extension *extension)
-{
-    (void)extension;
-}
-
 static void scheduler_close(struct loop_extension *extension)
 {
     struct scheduler *scheduler = (struct scheduler *)(void *)extension;
@@ -193,7 +188,7 @@ struct scheduler *scheduler_new(hoop_loop *loop)
     struct scheduler *scheduler = alloc_zeroed(sizeof *scheduler);
     if (scheduler == NULL)
         return NULL;
-    scheduler->extension = (struct loop_extension){run_begins, run_ends, scheduler_close};
+    scheduler->extension = (struct loop_extension){run_begins, scheduler_close};
     scheduler->loop = loop;
     list_init(&scheduler->tasks);
     list_init(&scheduler->futures);
