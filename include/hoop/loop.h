@@ -191,8 +191,8 @@ HOOP_API void hoop_default_exception_handler(hoop_loop *loop, const hoop_excepti
 
 typedef struct hoop_info {
     const char *poller;   /* "epoll" */
-    const char *guard;    /* what stops a stack overflow: "madvise", "mprotect" (stops near
-                               32,700 stacks, vm.max_map_count), "none"; "" before the first task */
+    const char *guard;    /* what stops a stack overflow: "madvise", "mprotect" (kernels
+                               before 6.13, for 16,000 stacks), "none"; "" before the first task */
     size_t stack_size;    /* bytes, guard page included */
     size_t stacks_in_use; /* tasks that have begun and not finished */
     size_t stacks_cached; /* free ones kept for reuse */

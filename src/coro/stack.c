@@ -4,6 +4,8 @@
  */
 #include "coro/stack.h"
 
+#include <stdatomic.h>
+
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/sys.h"
@@ -17,6 +19,9 @@
  * them: 61 to 34 ns a switch at 100,000 tasks (docs/decisions/0003-stacks.md). */
 #define COLOURS 32
 #define COLOUR_STEP 64
+
+/* Guards of the process that are mappings. */
+static atomic_size_t protected_count;
 
 struct slab {
     struct slab *next;
@@ -69,6 +74,8 @@ static void slab_free(struct slab *slab)
     for (size_t i = 0; i < slab->used; i++) {
         struct stack *stack = &slab->stacks[i];
         sanitizer_stack_removed(stack->low, stack_usable(stack), stack->sanitizer_id);
+        if (stack->is_protected)
+            atomic_fetch_sub(&protected_count, 1);
     }
     *slab->link = slab->next;
     if (slab->next != NULL)
@@ -77,12 +84,25 @@ static void slab_free(struct slab *slab)
     alloc_free(slab);
 }
 
-static void guard(struct stack_pool *pool, char *page)
+/* Makes PAGE a mapping of its own that faults; false if there are too many. */
+static bool protect(const struct stack_pool *pool, char *page)
 {
-    if (pool->guard == STACK_GUARD_MADVISE && sys_guard_install(page, pool->page_size) < 0)
+    if (atomic_fetch_add(&protected_count, 1) < STACK_PROTECTED_MAX &&
+        sys_guard_protect(page, pool->page_size) == 0)
+        return true;
+    atomic_fetch_sub(&protected_count, 1);
+    return false;
+}
+
+static void guard(struct stack_pool *pool, struct stack *stack)
+{
+    if (pool->guard == STACK_GUARD_MADVISE && sys_guard_install(stack->memory, pool->page_size) < 0)
         pool->guard = STACK_GUARD_MPROTECT; /* an old kernel, or locked memory */
-    if (pool->guard == STACK_GUARD_MPROTECT && sys_guard_protect(page, pool->page_size) < 0)
-        pool->guard = STACK_GUARD_NONE; /* too many mappings */
+    if (pool->guard == STACK_GUARD_MPROTECT) {
+        stack->is_protected = protect(pool, stack->memory);
+        if (!stack->is_protected)
+            pool->guard = STACK_GUARD_NONE;
+    }
 }
 
 /* The slab's next stack. */
@@ -99,7 +119,7 @@ static struct stack *slab_cut(struct stack_pool *pool, struct slab *slab, size_t
     stack->low = stack->memory + pool->page_size;
     stack->top = stack->memory + size - colour * COLOUR_STEP;
     slab->used++;
-    guard(pool, stack->memory);
+    guard(pool, stack);
     stack->sanitizer_id = sanitizer_stack_added(stack->low, stack_usable(stack));
     return stack;
 }

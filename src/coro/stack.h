@@ -4,8 +4,8 @@
  * page as they are used, and are reused last-in first-out while they are warm.
  *
  * Below each stack lies a guard page, made by the cheapest means that the kernel has:
- * a marker in the page table (Linux 6.13), else a protected mapping of its own (until
- * vm.max_map_count, near 32,700 stacks), else none. stack_pool.guard tells the weakest
+ * a marker in the page table (Linux 6.13), else a protected mapping of its own (for
+ * STACK_PROTECTED_MAX stacks of the process), else none. stack_pool.guard tells the weakest
  * that was used.
  */
 #ifndef CORO_STACK_H
@@ -14,6 +14,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Each takes two of the process's mappings, of which Linux allows 65,530 unless it is tuned
+ * (vm.max_map_count); when all are used nothing can be mapped any more, so half are left. */
+#define STACK_PROTECTED_MAX 16000
 #define STACK_CACHE_DEFAULT 4096
 
 struct slab;
@@ -26,6 +29,7 @@ struct stack {
     size_t size;        /* from memory to the end, guard page included */
     struct slab *slab;
     unsigned sanitizer_id;
+    bool is_protected; /* its guard is a mapping of its own */
 };
 
 enum stack_guard { STACK_GUARD_MADVISE, STACK_GUARD_MPROTECT, STACK_GUARD_NONE };

@@ -35,10 +35,12 @@ void future_set_message(hoop_future *future, int64_t code, char *message)
     future->result = code;
 }
 
-/* An error that nobody retrieved: somebody should hear of it. */
+/* An error that nobody retrieved: somebody should hear of it. The future lives while its
+ * handler looks at it, and goes on living if that has taken a reference. */
 static void report_unretrieved(hoop_future *future)
 {
     future->retrieved = true;
+    future->references = 1;
     hoop_exception exception = {
         .message =
             future->is_task ? "task error was never retrieved" : "future error was never retrieved",
@@ -48,6 +50,7 @@ static void report_unretrieved(hoop_future *future)
         .future = future,
     };
     hoop_call_exception_handler(future->loop, &exception);
+    future->references--;
 }
 
 void future_orphan(hoop_future *future)
@@ -92,8 +95,11 @@ void hoop_future_unref(hoop_future *future)
 void future_end(hoop_future *future)
 {
     if (UNLIKELY(future->done && future->result < 0) && !future->retrieved &&
-        future->result != -ECANCELED)
+        future->result != -ECANCELED) {
         report_unretrieved(future);
+        if (future->references > 0)
+            return;
+    }
     if (UNLIKELY(!list_is_empty(&future->observers)))
         drop_callbacks(future);
     if (UNLIKELY(future->message != NULL))

@@ -96,7 +96,7 @@ static int64_t cancel_others(void *arg)
     hoop_task *task = task_after(scheduler, &scheduler->tasks);
     for (; task != NULL; task = task_after(scheduler, &task->future.link))
         if (task != scheduler->current)
-            hoop_task_cancel(task);
+            task_cancel_alone(task); /* what it awaits gets its own request */
     while ((task = first_other(scheduler, last_id)) != NULL) {
         hoop_task_ref(task);
         int rc = future_park(&task->future, &future_wait_shielding);

@@ -129,6 +129,10 @@ void task_report_pending(hoop_task *task);
 void task_halt(hoop_task *task);
 void task_abandon(hoop_task *task);
 
+/* Counts a request to cancel TASK, which has not finished. Returns whom it awaits, if that is
+ * a task, which is to be cancelled too. */
+hoop_task *task_cancel_alone(hoop_task *task);
+
 /* The next unfinished task behind LINK on the list of tasks; NULL at its end. */
 hoop_task *task_after(const struct scheduler *scheduler, const hoop_link *link);
 

@@ -235,6 +235,12 @@ hoop_task *task_after(const struct scheduler *scheduler, const hoop_link *link)
 
 /* ---- cancelling ---- */
 
+hoop_task *task_cancel_alone(hoop_task *task)
+{
+    task->cancelling++;
+    return task_is_waiting(task) ? task->wait->kind->cancel(task->wait) : NULL;
+}
+
 bool hoop_task_cancel(hoop_task *task)
 {
     if (task->future.done)
@@ -246,8 +252,7 @@ bool hoop_task_cancel(hoop_task *task)
         walk = ++task->scheduler->cancel_walk; /* 0 is "never" */
     for (hoop_task *next = task; next != NULL && !next->future.done && next->cancel_walk != walk;) {
         next->cancel_walk = walk;
-        next->cancelling++;
-        next = task_is_waiting(next) ? next->wait->kind->cancel(next->wait) : NULL;
+        next = task_cancel_alone(next);
     }
     return true;
 }

@@ -64,6 +64,28 @@ static void the_error_of_a_detached_task_is_reported_once(void **state)
     }
 }
 
+static hoop_future *kept;
+
+static void keep_the_future(hoop_loop *loop, const hoop_exception *exception, void *arg)
+{
+    reports_add(loop, exception, arg);
+    hoop_future_unref(hoop_future_ref(exception->future)); /* for a look: it goes on living */
+    kept = hoop_future_ref(exception->future);
+}
+
+static void a_handler_may_keep_the_future_that_it_hears_of(void **state)
+{
+    (void)state;
+    struct reports reports = {0};
+    hoop_loop *loop = virtual_loop();
+    hoop_set_exception_handler(loop, keep_the_future, &reports);
+    assert_int_equal(hoop_run_until_complete(loop, detach_before_its_end, &reports), 0);
+    assert_int_equal(hoop_future_result(kept), -EIO);
+    hoop_future_unref(kept);
+    assert_int_equal(reports.count, 1);
+    hoop_close(loop);
+}
+
 static int64_t retrieve_by_await(void *arg)
 {
     (void)arg;
@@ -249,6 +271,7 @@ static void a_handler_may_call_the_default_one(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        BEHAVIOUR(a_handler_may_keep_the_future_that_it_hears_of),
         BEHAVIOUR(the_error_of_a_detached_task_is_reported_once),
         BEHAVIOUR(a_retrieved_error_a_result_and_a_cancellation_are_not_reported),
         BEHAVIOUR(to_ask_too_early_is_not_to_retrieve),

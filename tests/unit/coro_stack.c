@@ -167,6 +167,36 @@ static void without_markers_it_is_a_mapping_and_without_mappings_none(void **sta
     stack_pool_done(&pool);
 }
 
+/* A process has so many mappings and no more: some must be left for everything else. */
+static void mappings_guard_so_many_stacks_and_no_more(void **state)
+{
+    (void)state;
+    if (UNDER_VALGRIND) {
+        print_message("slow here, and no different\n");
+        skip();
+    }
+    enum { COUNT = STACK_PROTECTED_MAX + 100 };
+    static struct stack *stacks[COUNT];
+    struct stack_pool pool;
+    stack_pool_init(&pool, SIZE, 0);
+    pool.guard = STACK_GUARD_MPROTECT; /* as on a kernel without markers */
+    for (int i = 0; i < COUNT; i++)
+        stacks[i] = take(&pool);
+    assert_string_equal(stack_guard_name(&pool), "none");
+    assert_guarded(stacks[0], true);
+    assert_guarded(stacks[STACK_PROTECTED_MAX - 1], true);
+    assert_guarded(stacks[STACK_PROTECTED_MAX], false);
+    for (int i = 0; i < COUNT; i++)
+        stack_give(&pool, stacks[i]);
+    stack_pool_done(&pool);
+    stack_pool_init(&pool, SIZE, 0); /* what was given back counts no more */
+    pool.guard = STACK_GUARD_MPROTECT;
+    struct stack *again = take(&pool);
+    assert_guarded(again, true);
+    stack_give(&pool, again);
+    stack_pool_done(&pool);
+}
+
 /* ---- trimming ---- */
 
 static void more_free_ones_than_the_limit_give_their_memory_back(void **state)
@@ -360,6 +390,7 @@ int main(void)
         BEHAVIOUR(neighbours_begin_on_different_cache_lines),
         BEHAVIOUR(a_guard_page_lies_below_each_stack),
         BEHAVIOUR(without_markers_it_is_a_mapping_and_without_mappings_none),
+        BEHAVIOUR(mappings_guard_so_many_stacks_and_no_more),
         BEHAVIOUR(more_free_ones_than_the_limit_give_their_memory_back),
         BEHAVIOUR(an_odd_size_is_rounded_up_and_given_back_at_once),
         BEHAVIOUR(odd_ones_may_be_given_back_in_any_order),
