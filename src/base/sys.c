@@ -158,10 +158,10 @@ void sys_unmap(void *memory, size_t size)
 }
 
 /* Asks the kernel, which answers with an error where a look of ours would be fatal. What it
- * reads is a set of signals to block; memory that was never touched is the empty set. */
+ * reads is how long to sleep; memory that was never touched says not at all. */
 static bool is_readable(const void *memory)
 {
-    return syscall(SYS_rt_sigprocmask, SIG_BLOCK, memory, NULL, (size_t)8) == 0;
+    return syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, memory, NULL) == 0;
 }
 
 int sys_guard_install(void *memory, size_t size)

@@ -65,7 +65,7 @@ struct fd_callbacks; /* watch.c: the reader and writer of one descriptor */
 /* What the task layer hangs on a loop; the loop knows no more of it than this. */
 struct loop_extension {
     void (*run_begins)(struct loop_extension *extension); /* in the loop's thread */
-    void (*close)(struct loop_extension *extension); /* ends and frees it */
+    void (*close)(struct loop_extension *extension);      /* ends and frees it */
 };
 
 struct hoop_loop {
