@@ -195,11 +195,12 @@ struct done_callback {
 
 static void done_callback_free(struct done_callback *callback)
 {
+    hoop_context *context = callback->context;
     list_remove(&callback->observer.link);
     hoop_ready_remove(&callback->ready);
     list_remove(&callback->link);
-    context_unref(callback->context);
     alloc_free(callback);
+    context_unref(context); /* last: it may run a program's code */
 }
 
 static void done_callback_run(hoop_ready *ready)
@@ -254,19 +255,27 @@ int hoop_future_add_done_callback(hoop_future *future, hoop_done_fn fn, void *ar
     return 0;
 }
 
+/* The first callback that is not yet scheduled with this FN and ARG, or NULL. */
+static struct done_callback *done_callback_find(hoop_future *future, hoop_done_fn fn, void *arg)
+{
+    const hoop_link *observers = &future->observers;
+    for (hoop_link *link = observers->next; link != observers; link = link->next) {
+        struct observer *observer = CONTAINER_OF(link, struct observer, link);
+        struct done_callback *callback = CONTAINER_OF(observer, struct done_callback, observer);
+        if (observer->notify == done_callback_notify && callback->fn == fn && callback->arg == arg)
+            return callback;
+    }
+    return NULL;
+}
+
 int hoop_future_remove_done_callback(hoop_future *future, hoop_done_fn fn, void *arg)
 {
     int removed = 0;
-    for (hoop_link *link = future->observers.next; link != &future->observers;) {
-        struct observer *observer = CONTAINER_OF(link, struct observer, link);
-        link = link->next;
-        if (observer->notify != done_callback_notify)
-            continue;
-        struct done_callback *callback = CONTAINER_OF(observer, struct done_callback, observer);
-        if (callback->fn == fn && callback->arg == arg) {
-            done_callback_free(callback);
-            removed++;
-        }
+    struct done_callback *callback;
+    /* Looks anew each time: to free one may run a program's code, which may remove more. */
+    while ((callback = done_callback_find(future, fn, arg)) != NULL) {
+        removed++;
+        done_callback_free(callback);
     }
     return removed;
 }

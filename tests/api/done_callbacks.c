@@ -98,6 +98,39 @@ static void removal_takes_back_every_equal_one(void **state)
     end(&world);
 }
 
+static void release_and_remove_b(void *value)
+{
+    struct world *world = value;
+    record_add(&world->record, "released");
+    assert_int_equal(hoop_future_remove_done_callback(world->future, on_b, world), 1);
+}
+
+static const hoop_context_var removing = {.name = "removing", .release = release_and_remove_b};
+
+static void add_a_that_removes_b(void *arg)
+{
+    struct world *world = arg;
+    assert_int_equal(hoop_context_set(&removing, world), 0);
+    assert_int_equal(hoop_future_add_done_callback(world->future, on_a, world), 0);
+}
+
+static void a_release_may_remove_another_callback(void **state)
+{
+    (void)state;
+    struct world world;
+    begin(&world);
+    assert_true(hoop_call_soon(world.loop, add_a_that_removes_b, &world) >= 0);
+    assert_int_equal(hoop_run_once(world.loop, 0), 0);
+    assert_int_equal(hoop_future_add_done_callback(world.future, on_b, &world), 0);
+    assert_int_equal(hoop_future_add_done_callback(world.future, on_a, &world), 0);
+    assert_int_equal(hoop_future_remove_done_callback(world.future, on_a, &world), 2);
+    assert_record(&world.record, "released");
+    assert_int_equal(hoop_future_set_result(world.future, 1), 0);
+    assert_int_equal(hoop_run_once(world.loop, 0), 0);
+    assert_record(&world.record, "released"); /* none is left */
+    end(&world);
+}
+
 static void a_null_callback_is_refused(void **state)
 {
     (void)state;
@@ -262,6 +295,7 @@ int main(void)
         BEHAVIOUR(callbacks_run_in_order_in_the_iteration_after_the_outcome),
         BEHAVIOUR(a_callback_added_to_a_done_future_is_scheduled_at_once),
         BEHAVIOUR(removal_takes_back_every_equal_one),
+        BEHAVIOUR(a_release_may_remove_another_callback),
         BEHAVIOUR(a_null_callback_is_refused),
         BEHAVIOUR(a_future_freed_while_pending_takes_its_callbacks_along),
         BEHAVIOUR(a_scheduled_callback_keeps_its_future),
