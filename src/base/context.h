@@ -36,4 +36,13 @@ static inline hoop_context **context_enter(hoop_context **slot)
     return previous;
 }
 
+/* Calls FN(ARG) in CONTEXT, and drops that reference. */
+static inline void context_call(hoop_context *context, hoop_callback_fn fn, void *arg)
+{
+    hoop_context **outer = context_enter(&context);
+    fn(arg);
+    context_enter(outer);
+    context_unref(context);
+}
+
 #endif

@@ -198,12 +198,20 @@ static int iterate(hoop_loop *loop, int64_t limit)
 
 /* ---- running ---- */
 
-static int run_begin(hoop_loop *loop, const char *function)
+int loop_check_run(const hoop_loop *loop, const char *function)
 {
     if (loop == NULL || loop->closed)
         return misuse(loop != NULL && loop->debug, HOOP_ECLOSED, function);
     if (loop->running || running_loop != NULL)
         return misuse(loop->debug, HOOP_ERUNNING, function);
+    return 0;
+}
+
+static int run_begin(hoop_loop *loop, const char *function)
+{
+    int rc = loop_check_run(loop, function);
+    if (rc < 0)
+        return rc;
     loop->running = true;
     loop->thread = pthread_self();
     running_loop = loop;

@@ -122,6 +122,9 @@ static inline int loop_check(const hoop_loop *loop, const char *function)
     return loop_check_closely(loop, function);
 }
 
+/* 0, or why FUNCTION cannot run LOOP in this thread now. For the layer above as well. */
+int loop_check_run(const hoop_loop *loop, const char *function);
+
 /* The node that is next to run, left on its queue: of this batch, or of the next one if
  * the loop has nothing to collect in between; NULL if it has. For the layer above, which
  * goes from task to task without returning to the loop. */

@@ -81,11 +81,7 @@ static void handle_run(hoop_ready *ready)
     struct handle *handle = CONTAINER_OF(ready, struct handle, ready);
     hoop_callback_fn fn = handle->fn;
     void *arg = handle->arg;
-    hoop_context *context = handle_release(handle); /* it cannot cancel itself */
-    hoop_context **outer = context_enter(&context);
-    fn(arg);
-    context_enter(outer);
-    context_unref(context);
+    context_call(handle_release(handle), fn, arg); /* released first: it cannot cancel itself */
 }
 
 static void handle_expire(hoop_timer *timer)

@@ -71,11 +71,8 @@ static void run_posts(hoop_ready *ready)
     hoop_loop *loop = CONTAINER_OF(ready, hoop_loop, wake.ready);
     struct post_list *posts = &loop->wake.running;
     for (size_t i = 0; i < posts->count; i++) {
-        struct post *post = &posts->items[i];
-        hoop_context **outer = context_enter(&post->context);
-        post->fn(post->arg);
-        context_enter(outer);
-        context_unref(post->context);
+        struct post post = posts->items[i];
+        context_call(post.context, post.fn, post.arg);
     }
     posts->count = 0;
     if (posts->capacity > POSTS_KEPT)

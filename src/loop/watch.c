@@ -69,13 +69,8 @@ struct fd_callbacks {
 static void fd_callback_run(hoop_ready *ready)
 {
     struct fd_callback *callback = CONTAINER_OF(ready, struct fd_callback, ready);
-    hoop_callback_fn fn = callback->fn;
-    void *arg = callback->arg;
-    hoop_context *context = context_ref(callback->context);
-    hoop_context **outer = context_enter(&context);
-    fn(arg); /* may remove this very watch */
-    context_enter(outer);
-    context_unref(context);
+    /* It may remove this very watch. */
+    context_call(context_ref(callback->context), callback->fn, callback->arg);
 }
 
 static void descriptor_notify(hoop_watch *watch, unsigned events)

@@ -6,11 +6,6 @@
 
 #include "task/scheduler.h"
 
-static struct scheduler *scheduler_if_any(const hoop_loop *loop)
-{
-    return (struct scheduler *)(void *)loop->extension;
-}
-
 void hoop_loop_info(const hoop_loop *loop, hoop_info *ret_info)
 {
     const struct scheduler *scheduler = scheduler_if_any(loop);

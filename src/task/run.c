@@ -55,20 +55,12 @@ int64_t hoop_run_until_done(hoop_loop *loop, hoop_future *future)
     return result;
 }
 
-/* A task for hoop_run_until_complete, or NULL. Nothing is created if the loop could not
- * run anyway. */
-static hoop_task *main_task(hoop_loop *loop, hoop_coroutine_fn fn, void *arg, const char *function)
-{
-    if (loop == NULL || loop->closed)
-        return failed(misuse(loop != NULL && loop->debug, HOOP_ECLOSED, function));
-    if (loop->running || running_loop != NULL)
-        return failed(misuse(loop->debug, HOOP_ERUNNING, function));
-    return task_create(loop, fn, arg, 0, "main", function);
-}
-
 int64_t hoop_run_until_complete(hoop_loop *loop, hoop_coroutine_fn fn, void *arg)
 {
-    hoop_task *task = main_task(loop, fn, arg, __func__);
+    int rc = loop_check_run(loop, __func__); /* first: what could not run is not created */
+    if (rc < 0)
+        return rc;
+    hoop_task *task = task_create(loop, fn, arg, 0, "main", __func__);
     if (task == NULL)
         return hoop_last_error();
     int64_t result = hoop_run_until_done(loop, &task->future);
@@ -115,7 +107,7 @@ int64_t hoop_run(hoop_coroutine_fn fn, void *arg)
     if (loop == NULL)
         return hoop_last_error();
     int64_t result = hoop_run_until_complete(loop, fn, arg);
-    struct scheduler *scheduler = (struct scheduler *)(void *)loop->extension;
+    const struct scheduler *scheduler = scheduler_if_any(loop);
     if (scheduler != NULL && scheduler->task_count > 0)
         (void)!hoop_run_until_complete(loop, cancel_others, NULL);
     hoop_close(loop);

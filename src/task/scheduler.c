@@ -69,7 +69,7 @@ static struct coro *task_main(void *arg)
 static bool task_begin(hoop_task *task)
 {
     struct scheduler *scheduler = task->scheduler;
-    task->stack = stack_take(&scheduler->stacks, task->stack_pages * scheduler->stacks.page_size);
+    task->stack = stack_take(&scheduler->stacks, task->stack_size);
     if (task->stack == NULL)
         return false;
     coro_prepare(&task->coro, task->stack, task_main, task);

@@ -29,7 +29,7 @@ struct hoop_task {
     uint32_t cancelling; /* requests to cancel that were not taken back */
 
     uint32_t cancel_walk; /* the last walk of hoop_task_cancel that came by */
-    uint32_t stack_pages; /* wished stack size; 0: the loop's */
+    uint32_t stack_size;  /* wished, in bytes; 0: the loop's */
     hoop_future future;   /* a task is a future: its outcome, and who awaits it */
     hoop_coroutine_fn fn;
     void *arg;        /* the caller's, or a copy behind this struct */
@@ -71,10 +71,16 @@ static inline bool task_is_waiting(const hoop_task *task)
     return task->wait != NULL && task->wait->task != NULL;
 }
 
+/* LOOP's scheduler, NULL if it has none. */
+static inline struct scheduler *scheduler_if_any(const hoop_loop *loop)
+{
+    return (struct scheduler *)(void *)loop->extension;
+}
+
 /* LOOP's scheduler, made if it has none; NULL without memory. */
 static inline struct scheduler *scheduler_of(hoop_loop *loop)
 {
-    struct scheduler *scheduler = (struct scheduler *)(void *)loop->extension;
+    struct scheduler *scheduler = scheduler_if_any(loop);
     return LIKELY(scheduler != NULL) ? scheduler : scheduler_new(loop);
 }
 
@@ -82,7 +88,7 @@ static inline struct scheduler *scheduler_of(hoop_loop *loop)
 static inline struct scheduler *scheduler_running(void)
 {
     hoop_loop *loop = running_loop;
-    return loop != NULL ? (struct scheduler *)(void *)loop->extension : NULL;
+    return loop != NULL ? scheduler_if_any(loop) : NULL;
 }
 
 /* The running task, or NULL. */

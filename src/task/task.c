@@ -84,7 +84,7 @@ static hoop_task *task_new(struct scheduler *scheduler, hoop_coroutine_fn fn, vo
     task->id = ++scheduler->last_id;
     task->cancelling = 0;
     task->cancel_walk = 0;
-    task->stack_pages = 0;
+    task->stack_size = 0;
     scheduler->task_count++;
     if (copy_size > 0)
         task->arg = memcpy(task->copy, arg, copy_size);
@@ -149,8 +149,7 @@ hoop_task *hoop_create_task_with(hoop_coroutine_fn fn, void *arg, const hoop_tas
         return failed(-ENOMEM);
     }
     task->owns_name = name != NULL;
-    size_t page = scheduler->stacks.page_size;
-    task->stack_pages = (uint32_t)((options->stack_size + page - 1) / page);
+    task->stack_size = (uint32_t)options->stack_size;
     if (options->context != NULL) {
         context_unref(task->context);
         task->context = context_ref(options->context);
