@@ -8,8 +8,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
+
+#include "socket_pair.h"
 
 enum { PAIRS = 500 };
 
@@ -25,22 +26,6 @@ struct crowd {
     struct member members[PAIRS];
     int reads;
 };
-
-static void open_pair(int ends[2])
-{
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
-}
-
-static void close_pair(const int ends[2])
-{
-    close(ends[0]);
-    close(ends[1]);
-}
-
-static void send_byte(int fd)
-{
-    assert_int_equal(write(fd, "x", 1), 1);
-}
 
 static void read_byte(void *arg)
 {

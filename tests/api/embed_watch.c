@@ -10,8 +10,9 @@
 #include <hoop/embed.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <unistd.h>
+
+#include "socket_pair.h"
 
 struct watched {
     hoop_watch watch; /* first */
@@ -28,22 +29,6 @@ static void note(hoop_watch *watch, unsigned events)
     watched->events |= events;
     if (watched->stops != NULL)
         hoop_watch_stop(watched->loop, &watched->stops->watch);
-}
-
-static void open_pair(int ends[2])
-{
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
-}
-
-static void close_pair(const int ends[2])
-{
-    close(ends[0]);
-    close(ends[1]);
-}
-
-static void send_byte(int fd)
-{
-    assert_int_equal(write(fd, "x", 1), 1);
 }
 
 static void news_raises_flags_and_is_told_once(void **state)

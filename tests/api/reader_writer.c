@@ -8,8 +8,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
+
+#include "socket_pair.h"
 
 struct world {
     hoop_loop *loop;
@@ -21,8 +22,7 @@ struct world {
 static void open_world(struct world *world)
 {
     *world = (struct world){.loop = virtual_loop()};
-    assert_int_equal(
-        socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, world->ends), 0);
+    open_pair(world->ends);
 }
 
 static void close_world(struct world *world)
