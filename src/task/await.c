@@ -20,18 +20,20 @@ static hoop_future *target(const struct wait *wait)
     return CONTAINER_OF(wait, struct future_wait, wait)->future;
 }
 
-/* A task that is cancelled with its awaiter ends in its own time; the wait goes on. */
-static hoop_task *cancel_target(struct wait *wait)
+/* A plain future wakes us at once. A task ends in its own time, and the wait goes on. */
+static void cancel_target(struct wait *wait)
 {
-    hoop_future *future = target(wait);
-    if (future->is_task)
-        return CONTAINER_OF(future, hoop_task, future);
-    hoop_future_cancel(future); /* this wakes us */
-    return NULL;
+    hoop_future_cancel(target(wait));
 }
 
-const struct wait_kind future_wait_cancelling = {"awaits", cancel_target, target};
-const struct wait_kind future_wait_shielding = {"awaits, shielding,", wait_cancel, target};
+static void abandon_target(struct wait *wait)
+{
+    future_unref(target(wait));
+}
+
+const struct wait_kind future_wait_cancelling = {"awaits", cancel_target, target, abandon_target};
+const struct wait_kind future_wait_shielding = {"awaits, shielding,", wait_cancel, target,
+                                                abandon_target};
 
 int future_check_wait(const hoop_future *future, const char *function)
 {
@@ -126,7 +128,7 @@ struct sleep {
     hoop_timer timer;
 };
 
-static const struct wait_kind sleep_wait = {"sleeps", wait_cancel, NULL};
+static const struct wait_kind sleep_wait = {"sleeps", wait_cancel, NULL, NULL};
 
 static void sleep_ends(hoop_timer *timer)
 {

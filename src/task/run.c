@@ -85,10 +85,8 @@ static int64_t cancel_others(void *arg)
     (void)arg;
     struct scheduler *scheduler = scheduler_running();
     uint64_t last_id = scheduler->current->id;
-    hoop_task *task = task_after(scheduler, &scheduler->tasks);
-    for (; task != NULL; task = task_after(scheduler, &task->future.link))
-        if (task != scheduler->current)
-            task_cancel_alone(task); /* what it awaits gets its own request */
+    hoop_task *task;
+    tasks_cancel_all(scheduler, scheduler->current);
     while ((task = first_other(scheduler, last_id)) != NULL) {
         hoop_task_ref(task);
         int rc = future_park(&task->future, &future_wait_shielding);

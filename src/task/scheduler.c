@@ -167,6 +167,8 @@ static void scheduler_close(struct loop_extension *extension)
     for (hoop_link *link = scheduler->tasks.next; link != &scheduler->tasks; link = link->next)
         task_report_pending(CONTAINER_OF(link, hoop_task, future.link));
     for (hoop_link *link = scheduler->tasks.next; link != &scheduler->tasks; link = link->next)
+        task_stop_waiting(CONTAINER_OF(link, hoop_task, future.link));
+    for (hoop_link *link = scheduler->tasks.next; link != &scheduler->tasks; link = link->next)
         task_halt(CONTAINER_OF(link, hoop_task, future.link));
     future_callbacks_drop(scheduler);
     while (!list_is_empty(&scheduler->tasks))
@@ -176,7 +178,7 @@ static void scheduler_close(struct loop_extension *extension)
     coroutines_drop(scheduler);
     while (scheduler->free_tasks != NULL) {
         hoop_task *task = scheduler->free_tasks;
-        scheduler->free_tasks = task->next_free;
+        scheduler->free_tasks = task->next;
         alloc_free(task);
     }
     stack_pool_done(&scheduler->stacks);

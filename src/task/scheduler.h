@@ -37,7 +37,7 @@ struct hoop_task {
     uint64_t id;
     bool owns_name;
     bool has_copy; /* the argument lies behind the struct: not for the free list */
-    struct hoop_task *next_free;
+    struct hoop_task *next; /* on the free list; or to be cancelled next, in a walk */
     _Alignas(max_align_t) char copy[]; /* of the argument, if has_copy */
 };
 
@@ -56,7 +56,8 @@ struct scheduler {
     hoop_link callbacks;  /* done callbacks that have not run (future.c) */
     hoop_link coroutines; /* coroutine objects that were not started (coroutine.c) */
     size_t task_count;    /* of those that have not finished */
-    uint32_t cancel_walk; /* numbers the walks of hoop_task_cancel */
+    uint32_t cancel_walk;  /* numbers the walks of hoop_task_cancel */
+    hoop_task *cancel_last; /* of those that the running walk is still to cancel; NULL: none runs */
     uint64_t last_id;
     hoop_task *free_tasks;
     size_t free_count;
@@ -128,19 +129,20 @@ void task_free(hoop_task *task);
 /* The coroutine has returned RESULT, or cannot begin. TASK may be gone afterwards. */
 void task_finish(hoop_task *task, int64_t result);
 /* The loop goes, and TASK with it, without another step. All tasks go through each of these
- * before the next one begins, as they may wait for each other: tell the exception handler of
- * an unfinished one; free its stack; make it a future of nobody, cancelled if it had not
- * finished. */
+ * before the next one begins, as they may wait for each other, or for what lies on another's
+ * stack: tell the exception handler of an unfinished one; end its wait; free its stack; make
+ * it a future of nobody, cancelled if it had not finished. */
 void task_report_pending(hoop_task *task);
+void task_stop_waiting(hoop_task *task);
 void task_halt(hoop_task *task);
 void task_abandon(hoop_task *task);
 
-/* Counts a request to cancel TASK, which has not finished. Returns whom it awaits, if that is
- * a task, which is to be cancelled too. */
-hoop_task *task_cancel_alone(hoop_task *task);
-
 /* The next unfinished task behind LINK on the list of tasks; NULL at its end. */
 hoop_task *task_after(const struct scheduler *scheduler, const hoop_link *link);
+
+/* cancel.c */
+/* Asks all tasks to stop, but for EXCEPT; each once, whoever awaits it. */
+void tasks_cancel_all(struct scheduler *scheduler, const hoop_task *except);
 
 /* coroutine.c */
 void coroutines_drop(struct scheduler *scheduler);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Tasks: making, cancelling, ending and asking them. Running them is scheduler.c.
+ * Tasks: making, ending and asking them. Running them is scheduler.c.
  */
 #include <errno.h>
 #include <hoop/error.h>
@@ -39,7 +39,7 @@ static inline hoop_task *task_take(struct scheduler *scheduler, size_t copy_size
     hoop_task *task = scheduler->free_tasks;
     if (UNLIKELY(task == NULL || copy_size > 0))
         return task_alloc(scheduler, copy_size);
-    scheduler->free_tasks = task->next_free;
+    scheduler->free_tasks = task->next;
     scheduler->free_count--;
     return task;
 }
@@ -59,7 +59,7 @@ void task_free(hoop_task *task)
     assert(task->stack == NULL && task->wait == NULL && task->starter == NULL);
     assert(task->context == NULL && task->future.message == NULL);
     assert(!list_is_linked(&task->ready.link) && list_is_empty(&task->future.observers));
-    task->next_free = scheduler->free_tasks;
+    task->next = scheduler->free_tasks;
     scheduler->free_tasks = task;
     scheduler->free_count++;
 }
@@ -192,18 +192,22 @@ void task_report_pending(hoop_task *task)
     hoop_call_exception_handler(task->scheduler->loop, &exception);
 }
 
-void task_halt(hoop_task *task)
+void task_stop_waiting(hoop_task *task)
 {
     struct wait *wait = task->wait;
     task->wait = NULL;
     hoop_ready_remove(&task->ready);
+    if (wait == NULL)
+        return;
+    list_remove(&wait->observer.link);
+    if (wait->kind->abandon != NULL)
+        wait->kind->abandon(wait);
+}
+
+void task_halt(hoop_task *task)
+{
     if (task->stack == NULL)
         return;
-    if (wait != NULL) {
-        list_remove(&wait->observer.link);
-        if (wait->kind->target != NULL)
-            future_unref(wait->kind->target(wait)); /* what it awaits is told, or goes next */
-    }
     coro_done(&task->coro);
     stack_give(&task->scheduler->stacks, task->stack);
     task->stack = NULL;
@@ -230,42 +234,6 @@ hoop_task *task_after(const struct scheduler *scheduler, const hoop_link *link)
             return task;
     }
     return NULL;
-}
-
-/* ---- cancelling ---- */
-
-hoop_task *task_cancel_alone(hoop_task *task)
-{
-    task->cancelling++;
-    return task_is_waiting(task) ? task->wait->kind->cancel(task->wait) : NULL;
-}
-
-bool hoop_task_cancel(hoop_task *task)
-{
-    if (task->future.done)
-        return false;
-    /* What it awaits is cancelled with it, and what that awaits: a chain that may be long,
-     * so it is walked, not descended; or a ring, so each is visited once. */
-    uint32_t walk = ++task->scheduler->cancel_walk;
-    if (walk == 0)
-        walk = ++task->scheduler->cancel_walk; /* 0 is "never" */
-    for (hoop_task *next = task; next != NULL && !next->future.done && next->cancel_walk != walk;) {
-        next->cancel_walk = walk;
-        next = task_cancel_alone(next);
-    }
-    return true;
-}
-
-unsigned hoop_task_uncancel(hoop_task *task)
-{
-    if (task->cancelling > 0)
-        task->cancelling--;
-    return task->cancelling;
-}
-
-unsigned hoop_task_cancelling(const hoop_task *task)
-{
-    return task->cancelling;
 }
 
 /* ---- asking ---- */

@@ -21,11 +21,8 @@ int64_t wait_park(struct wait *wait)
     assert(task->wait == NULL && !list_is_linked(&task->ready.link));
     wait->task = task;
     task->wait = wait;
-    if (UNLIKELY(task->cancelling > 0)) {
-        hoop_task *next = wait->kind->cancel(wait);
-        if (next != NULL)
-            hoop_task_cancel(next);
-    }
+    if (UNLIKELY(task->cancelling > 0))
+        wait->kind->cancel(wait);
     if (wait->task == NULL)
         wait_spend(); /* woken already */
     else
@@ -47,10 +44,14 @@ void wait_wake(struct wait *wait, int64_t result)
         loop_push(task->scheduler->loop, &task->ready);
 }
 
-hoop_task *wait_cancel(struct wait *wait)
+void wait_cancel(struct wait *wait)
 {
     wait_wake(wait, -ECANCELED);
-    return NULL;
+}
+
+void wait_refuse_cancel(struct wait *wait)
+{
+    (void)wait;
 }
 
 int wait_failed(int code)

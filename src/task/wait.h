@@ -12,8 +12,8 @@
  *     int64_t rc = wait_park(&wait);
  *
  * Whoever makes it happen calls wait_wake, or the observer's notify. Of several wakes
- * the first one counts. Cancelling the task calls the kind's cancel, which as a rule
- * wakes it with -ECANCELED.
+ * the first one counts: what a task was given before it was cancelled it has. Cancelling the
+ * task calls the kind's cancel, which as a rule wakes it with -ECANCELED.
  */
 #ifndef TASK_WAIT_H
 #define TASK_WAIT_H
@@ -34,12 +34,13 @@ struct wait;
 
 struct wait_kind {
     const char *verb; /* for people: "sleeps", "awaits" */
-    /* The task is being cancelled: wake it, or see to it that it will be woken. Returns
-     * a task that is to be cancelled in its turn, or NULL. */
-    hoop_task *(*cancel)(struct wait *wait);
-    /* What it waits for, if that is a future, to which it then holds a reference; may be
-     * NULL. */
+    /* The task is being cancelled: wake it, or see to it that it will be woken. It may cancel
+     * other tasks. */
+    void (*cancel)(struct wait *wait);
+    /* What it waits for, for people, if that is a future; may be NULL. */
     hoop_future *(*target)(const struct wait *wait);
+    /* The loop goes, and the waiting frame with it: let go of what it holds. May be NULL. */
+    void (*abandon)(struct wait *wait);
 };
 
 struct wait {
@@ -69,8 +70,10 @@ int64_t wait_park(struct wait *wait);
  * happens if it was woken before. */
 void wait_wake(struct wait *wait, int64_t result);
 
-/* For wait_kind.cancel: wakes with -ECANCELED, returns NULL. */
-hoop_task *wait_cancel(struct wait *wait);
+/* For wait_kind.cancel: wakes with -ECANCELED. */
+void wait_cancel(struct wait *wait);
+/* The same for what must not be cancelled: does nothing. */
+void wait_refuse_cancel(struct wait *wait);
 
 /* HOOP_ENOTASK, for an await outside of a task; in debug mode explained as a misuse of
  * FUNCTION. */

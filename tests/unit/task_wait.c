@@ -18,7 +18,7 @@ struct parker {
     hoop_task *task;
     int64_t result;
     unsigned cancel_calls;
-    hoop_task *cancel_too; /* what its kind asks to be cancelled in its turn */
+    hoop_task *cancel_too; /* whom its kind cancels in its turn */
 };
 
 static int64_t park(void *arg)
@@ -31,7 +31,7 @@ static int64_t park(void *arg)
     return 0;
 }
 
-static const struct wait_kind plain_kind = {"parks", wait_cancel, NULL};
+static const struct wait_kind plain_kind = {"parks", wait_cancel, NULL, NULL};
 
 /* Starts PARKER's task and runs it until it waits. */
 static void parker_start(struct parker *parker, const struct wait_kind *kind)
@@ -122,13 +122,12 @@ static void wait_cancel_wakes_with_ecanceled(void **state)
 
 /* ---- other reactions to cancellation ---- */
 
-static hoop_task *note_only(struct wait *wait)
+static void note_only(struct wait *wait)
 {
-    CONTAINER_OF(wait, struct parker, wait)->cancel_calls++;
-    return NULL; /* it goes on waiting */
+    CONTAINER_OF(wait, struct parker, wait)->cancel_calls++; /* it goes on waiting */
 }
 
-static const struct wait_kind stubborn_kind = {"insists", note_only, NULL};
+static const struct wait_kind stubborn_kind = {"insists", note_only, NULL, NULL};
 
 static int64_t cancel_a_stubborn_one(void *arg)
 {
@@ -151,14 +150,14 @@ static void a_kind_may_go_on_waiting(void **state)
     assert_int_equal(run_virtually(cancel_a_stubborn_one, NULL), 4);
 }
 
-static hoop_task *pass_on(struct wait *wait)
+static void pass_on(struct wait *wait)
 {
     struct parker *parker = CONTAINER_OF(wait, struct parker, wait);
     wait_wake(wait, 5);
-    return parker->cancel_too;
+    hoop_task_cancel(parker->cancel_too);
 }
 
-static const struct wait_kind passing_kind = {"passes on", pass_on, NULL};
+static const struct wait_kind passing_kind = {"passes on", pass_on, NULL, NULL};
 
 static int64_t cancel_one_that_passes_on(void *arg)
 {
@@ -175,7 +174,7 @@ static int64_t cancel_one_that_passes_on(void *arg)
     return first.result;
 }
 
-static void a_kind_may_name_a_task_to_cancel_in_its_turn(void **state)
+static void a_kind_may_cancel_a_task_in_its_turn(void **state)
 {
     (void)state;
     assert_int_equal(run_virtually(cancel_one_that_passes_on, NULL), 5);
@@ -265,7 +264,7 @@ int main(void)
         BEHAVIOUR(to_notify_its_observer_is_to_wake_it_with_zero),
         BEHAVIOUR(wait_cancel_wakes_with_ecanceled),
         BEHAVIOUR(a_kind_may_go_on_waiting),
-        BEHAVIOUR(a_kind_may_name_a_task_to_cancel_in_its_turn),
+        BEHAVIOUR(a_kind_may_cancel_a_task_in_its_turn),
         BEHAVIOUR(to_park_while_cancelled_asks_the_kind_first),
         BEHAVIOUR(an_error_of_a_wait_forgets_the_message_of_an_older_one),
         BEHAVIOUR(without_a_task_there_is_no_wait),
