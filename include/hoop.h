@@ -10,8 +10,15 @@
 
 #include "hoop/context.h"
 #include "hoop/error.h"
+#include "hoop/executor.h"
 #include "hoop/future.h"
+#include "hoop/gather.h"
+#include "hoop/group.h"
 #include "hoop/loop.h"
+#include "hoop/runner.h"
 #include "hoop/task.h"
+#include "hoop/threadsafe.h"
+#include "hoop/timeout.h"
+#include "hoop/watchdog.h"
 
 #endif

@@ -28,6 +28,8 @@ enum {
     HOOP_EOTHERLOOP = -5008, /* it belongs to a different event loop */
     HOOP_ETHREAD = -5009,    /* called from a thread other than the loop's (debug mode) */
     HOOP_ENOTFUTURE = -5010, /* only a plain future takes this; a task sets its own result */
+    HOOP_ESHUTDOWN = -5011,  /* the queue, group or executor was shut down and takes no more */
+    HOOP_EBROKEN = -5012,    /* the barrier is broken or was reset */
 };
 
 /* What the code means, in words; a static string. Any code may be passed: for

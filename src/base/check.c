@@ -25,6 +25,8 @@ static const struct {
     {"HOOP_EOTHERLOOP", "it belongs to a different event loop"},
     {"HOOP_ETHREAD", "called from a thread other than the event loop's"},
     {"HOOP_ENOTFUTURE", "a task sets its own result"},
+    {"HOOP_ESHUTDOWN", "it was shut down and takes no more"},
+    {"HOOP_EBROKEN", "the barrier is broken or was reset"},
 };
 
 /* The row of an own code, or -1. */
