@@ -31,15 +31,19 @@ extern "C" {
 
 /* All fields are the library's own. */
 typedef struct hoop_task_group {
-    hoop_link children;  /* unfinished */
-    hoop_link failed;    /* finished with an error, in that order */
-    hoop_task *owner;    /* who entered it; NULL outside */
-    void *exit;          /* the owner's wait for the children, or NULL */
-    int64_t error;       /* the first one, 0 if there is none */
-    size_t child_count;  /* unfinished ones */
+    hoop_link children; /* unfinished */
+    hoop_link failed;   /* finished with an error, in that order */
+    hoop_task *owner;   /* who entered it; NULL outside */
+    void *exit;         /* the owner's wait for the children, or NULL */
+    int64_t error;      /* the first one, 0 if there is none */
+    size_t child_count; /* unfinished ones */
     size_t failed_count;
-    bool aborting;       /* all were cancelled */
-    bool owner_cancelled; /* by this group, to be taken back */
+    bool aborting;          /* all were cancelled */
+    bool cancelled;         /* by hoop_task_group_cancel */
+    bool exiting;           /* the body is over */
+    bool exit_cancelled;    /* the owner was cancelled while it waited for the children */
+    bool owner_cancelled;   /* by this group, which is to take that back */
+    bool body_failed_first; /* the first error is the body's */
 } hoop_task_group;
 
 /* Begins a group of the running task. Does not suspend. 0 or HOOP_ENOTASK. */
@@ -47,7 +51,7 @@ HOOP_API HOOP_MUST_CHECK int hoop_task_group_enter(hoop_task_group *group);
 
 /* Starts a child, as hoop_create_task does; callable by the owner and by any task of the
  * loop while the group is not exited. The pointer is borrowed, and valid until the child has
- * finished: whoever wants its result takes a reference (hoop_task_ref). NULL on failure:
+ * finished (an eager one may have at once): whoever wants its result takes a reference (hoop_task_ref). NULL on failure:
  * hoop_last_error is that of hoop_create_task, HOOP_ESHUTDOWN for a group that
  * is over or being cancelled. */
 #define hoop_task_group_create_task(group, fn, arg) \
@@ -58,15 +62,11 @@ HOOP_API HOOP_MUST_CHECK hoop_task *hoop_task_group_create_task_named(hoop_task_
 /* The same with a copy of the SIZE bytes at ARGS. */
 #define hoop_task_group_create_task_copy(group, fn, args, size) \
     hoop_task_group_create_task_copy_named(group, fn, args, size, #fn)
-HOOP_API HOOP_MUST_CHECK hoop_task *hoop_task_group_create_task_copy_named(hoop_task_group *group,
-                                                                           hoop_coroutine_fn fn,
-                                                                           const void *args,
-                                                                           size_t size,
-                                                                           const char *name);
+HOOP_API HOOP_MUST_CHECK hoop_task *hoop_task_group_create_task_copy_named(
+    hoop_task_group *group, hoop_coroutine_fn fn, const void *args, size_t size, const char *name);
 /* The same with options, which may be NULL; their loop must be NULL or the running one. */
-HOOP_API HOOP_MUST_CHECK hoop_task *
-hoop_task_group_create_task_with(hoop_task_group *group, hoop_coroutine_fn fn, void *arg,
-                                 const hoop_task_options *options);
+HOOP_API HOOP_MUST_CHECK hoop_task *hoop_task_group_create_task_with(
+    hoop_task_group *group, hoop_coroutine_fn fn, void *arg, const hoop_task_options *options);
 
 /* Ends the group: waits until all children have finished, and returns how it went:
  *   the first error, of a child or of the body (RC < 0, but not -ECANCELED); its message is

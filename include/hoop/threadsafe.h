@@ -24,9 +24,8 @@ typedef struct hoop_thread_future hoop_thread_future;
  * hoop_last_error is HOOP_ECLOSED, -EINVAL, -ENOMEM. The loop need not run yet. */
 #define hoop_run_coroutine_threadsafe(loop, fn, arg) \
     hoop_run_coroutine_threadsafe_named(loop, fn, arg, #fn)
-HOOP_API HOOP_MUST_CHECK hoop_thread_future *
-hoop_run_coroutine_threadsafe_named(hoop_loop *loop, hoop_coroutine_fn fn, void *arg,
-                                    const char *name);
+HOOP_API HOOP_MUST_CHECK hoop_thread_future *hoop_run_coroutine_threadsafe_named(
+    hoop_loop *loop, hoop_coroutine_fn fn, void *arg, const char *name);
 
 /* Blocks the calling thread until the task has ended, SECONDS at most (INFINITY: no limit),
  * and returns its result or error. HOOP_EPENDING if the time has passed; HOOP_ECLOSED if the loop

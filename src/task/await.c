@@ -48,8 +48,7 @@ int future_check_wait(const hoop_future *future, const char *function)
     return wait_failed(misuse(running_loop->debug, rc, function));
 }
 
-/* Copies the outcome's message to the task that hears of it. */
-static void pass_message(hoop_task *task, hoop_future *future)
+void future_pass_message(hoop_task *task, hoop_future *future)
 {
     if (LIKELY(future->message == NULL && task->future.message == NULL))
         return;
@@ -78,7 +77,7 @@ int64_t future_wait(hoop_future *future, const struct wait_kind *kind)
     assert(future->done);
     future->retrieved = true;
     if (future->result < 0)
-        pass_message(task_running(), future);
+        future_pass_message(task_running(), future);
     return future->result;
 }
 

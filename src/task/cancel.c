@@ -7,34 +7,40 @@
  */
 #include "task/scheduler.h"
 
-static void walk_begin(struct scheduler *scheduler)
+bool cancel_begin(struct scheduler *scheduler)
 {
-    assert(scheduler->cancel_last == NULL);
+    if (scheduler->cancel_walking)
+        return false;
+    scheduler->cancel_walking = true;
+    assert(scheduler->cancel_first == NULL);
     if (++scheduler->cancel_walk == 0)
         scheduler->cancel_walk = 1; /* 0 is "never" */
+    return true;
 }
 
-static void walk_add(struct scheduler *scheduler, hoop_task *task)
+/* No program code runs in here, so all tasks stay. */
+void cancel_end(struct scheduler *scheduler)
 {
-    if (task->future.done || task->cancel_walk == scheduler->cancel_walk)
-        return;
-    task->cancel_walk = scheduler->cancel_walk;
-    task->next = NULL;
-    if (scheduler->cancel_last != NULL)
-        scheduler->cancel_last->next = task;
-    scheduler->cancel_last = task;
-}
-
-/* FIRST was added first; NULL if nobody was. No program code runs in here, so all of them
- * stay. */
-static void walk_run(struct scheduler *scheduler, hoop_task *first)
-{
-    for (hoop_task *task = first; task != NULL; task = task->next) {
+    for (hoop_task *task = scheduler->cancel_first; task != NULL; task = task->next) {
         task->cancelling++;
         if (task_is_waiting(task))
             task->wait->kind->cancel(task->wait);
     }
-    scheduler->cancel_last = NULL;
+    scheduler->cancel_first = NULL;
+    scheduler->cancel_walking = false;
+}
+
+static void walk_append(struct scheduler *scheduler, hoop_task *task)
+{
+    if (task->cancel_walk == scheduler->cancel_walk)
+        return;
+    task->cancel_walk = scheduler->cancel_walk;
+    task->next = NULL;
+    if (scheduler->cancel_first == NULL)
+        scheduler->cancel_first = task;
+    else
+        scheduler->cancel_last->next = task;
+    scheduler->cancel_last = task;
 }
 
 bool hoop_task_cancel(hoop_task *task)
@@ -42,28 +48,21 @@ bool hoop_task_cancel(hoop_task *task)
     if (task->future.done)
         return false;
     struct scheduler *scheduler = task->scheduler;
-    bool is_part_of_walk = scheduler->cancel_last != NULL;
-    if (!is_part_of_walk)
-        walk_begin(scheduler);
-    walk_add(scheduler, task);
-    if (!is_part_of_walk)
-        walk_run(scheduler, task);
+    bool is_outermost = cancel_begin(scheduler);
+    walk_append(scheduler, task);
+    if (is_outermost)
+        cancel_end(scheduler);
     return true;
 }
 
 void tasks_cancel_all(struct scheduler *scheduler, const hoop_task *except)
 {
-    walk_begin(scheduler);
-    hoop_task *first = NULL;
+    cancel_begin(scheduler);
     hoop_task *task = task_after(scheduler, &scheduler->tasks);
-    for (; task != NULL; task = task_after(scheduler, &task->future.link)) {
-        if (task == except)
-            continue;
-        walk_add(scheduler, task);
-        if (first == NULL)
-            first = task;
-    }
-    walk_run(scheduler, first);
+    for (; task != NULL; task = task_after(scheduler, &task->future.link))
+        if (task != except)
+            hoop_task_cancel(task);
+    cancel_end(scheduler);
 }
 
 unsigned hoop_task_uncancel(hoop_task *task)

@@ -47,6 +47,9 @@ int future_park(hoop_future *future, const struct wait_kind *kind);
 /* The same, and retrieves the outcome, with its message handed to the task. */
 int64_t future_wait(hoop_future *future, const struct wait_kind *kind);
 
+/* Copies the message of FUTURE's outcome to TASK, which hears of that. */
+void future_pass_message(hoop_task *task, hoop_future *future);
+
 /* Why the running task, if there is one, may not wait for FUTURE: a misuse of FUNCTION. 0 if
  * it may. */
 int future_check_wait(const hoop_future *future, const char *function);

@@ -9,6 +9,7 @@
 #ifndef TASK_SCHEDULER_H
 #define TASK_SCHEDULER_H
 
+#include <hoop/group.h>
 #include <stddef.h>
 
 #include "base/context.h"
@@ -28,15 +29,17 @@ struct hoop_task {
     struct scheduler *scheduler;
     uint32_t cancelling; /* requests to cancel that were not taken back */
 
-    uint32_t cancel_walk; /* the last walk of hoop_task_cancel that came by */
-    uint32_t stack_size;  /* wished, in bytes; 0: the loop's */
-    hoop_future future;   /* a task is a future: its outcome, and who awaits it */
+    uint32_t cancel_walk;   /* the last walk of hoop_task_cancel that came by */
+    uint32_t stack_size;    /* wished, in bytes; 0: the loop's */
+    hoop_future future;     /* a task is a future: its outcome, and who awaits it */
+    hoop_task_group *group; /* whose child it is; NULL if none's */
+    hoop_link group_link;   /* on the group's children, or on its failed ones */
     hoop_coroutine_fn fn;
     void *arg;        /* the caller's, or a copy behind this struct */
     const char *name; /* never NULL */
     uint64_t id;
     bool owns_name;
-    bool has_copy; /* the argument lies behind the struct: not for the free list */
+    bool has_copy;          /* the argument lies behind the struct: not for the free list */
     struct hoop_task *next; /* on the free list; or to be cancelled next, in a walk */
     _Alignas(max_align_t) char copy[]; /* of the argument, if has_copy */
 };
@@ -50,14 +53,16 @@ struct scheduler {
     struct stack *dead_stack; /* of a task that has just left; freed by who runs next */
     struct coro dead_coro;
     struct stack_pool stacks;
-    hoop_link tasks;      /* hoop_future.link of each, oldest first; finished ones too, as long
+    hoop_link tasks;         /* hoop_future.link of each, oldest first; finished ones too, as long
                              as somebody holds them */
-    hoop_link futures;    /* hoop_future.link of each that is no task */
-    hoop_link callbacks;  /* done callbacks that have not run (future.c) */
-    hoop_link coroutines; /* coroutine objects that were not started (coroutine.c) */
-    size_t task_count;    /* of those that have not finished */
-    uint32_t cancel_walk;  /* numbers the walks of hoop_task_cancel */
-    hoop_task *cancel_last; /* of those that the running walk is still to cancel; NULL: none runs */
+    hoop_link futures;       /* hoop_future.link of each that is no task */
+    hoop_link callbacks;     /* done callbacks that have not run (future.c) */
+    hoop_link coroutines;    /* coroutine objects that were not started (coroutine.c) */
+    size_t task_count;       /* of those that have not finished */
+    uint32_t cancel_walk;    /* numbers the walks of hoop_task_cancel */
+    bool cancel_walking;     /* one is under way */
+    hoop_task *cancel_first; /* whom it visits, linked through `next`, in that order */
+    hoop_task *cancel_last;
     uint64_t last_id;
     hoop_task *free_tasks;
     size_t free_count;
@@ -126,6 +131,11 @@ hoop_task *task_create(hoop_loop *loop, hoop_coroutine_fn fn, void *arg, size_t 
                        const char *name, const char *function);
 /* Memory for a task goes back: to the free list, or the heap. */
 void task_free(hoop_task *task);
+/* A task for FN(ARG) with OPTIONS, not started and on no queue; references as above. */
+hoop_task *task_create_with(hoop_coroutine_fn fn, void *arg, const hoop_task_options *options,
+                            const char *function);
+/* Makes it ready, or takes its first step at once. */
+void task_start(hoop_task *task, bool eager);
 /* The coroutine has returned RESULT, or cannot begin. TASK may be gone afterwards. */
 void task_finish(hoop_task *task, int64_t result);
 /* The loop goes, and TASK with it, without another step. All tasks go through each of these
@@ -141,8 +151,16 @@ void task_abandon(hoop_task *task);
 hoop_task *task_after(const struct scheduler *scheduler, const hoop_link *link);
 
 /* cancel.c */
+/* Between these two, hoop_task_cancel only collects tasks; the end cancels them, each once.
+ * False if that is so already: leave the end to whoever began. */
+bool cancel_begin(struct scheduler *scheduler);
+void cancel_end(struct scheduler *scheduler);
 /* Asks all tasks to stop, but for EXCEPT; each once, whoever awaits it. */
 void tasks_cancel_all(struct scheduler *scheduler, const hoop_task *except);
+
+/* group.c */
+/* TASK, a child of a group, has finished. */
+void group_child_done(hoop_task *task);
 
 /* coroutine.c */
 void coroutines_drop(struct scheduler *scheduler);

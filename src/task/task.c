@@ -24,6 +24,7 @@ static __attribute__((noinline)) hoop_task *task_alloc(struct scheduler *schedul
     if (task == NULL)
         return NULL;
     list_init(&task->future.observers);
+    list_init(&task->group_link);
     task->future.loop = scheduler->loop;
     task->future.is_task = true;
     hoop_ready_init(&task->ready, task_run);
@@ -57,6 +58,7 @@ void task_free(hoop_task *task)
         return;
     }
     assert(task->stack == NULL && task->wait == NULL && task->starter == NULL);
+    assert(!list_is_linked(&task->group_link));
     assert(task->context == NULL && task->future.message == NULL);
     assert(!list_is_linked(&task->ready.link) && list_is_empty(&task->future.observers));
     task->next = scheduler->free_tasks;
@@ -85,6 +87,7 @@ static hoop_task *task_new(struct scheduler *scheduler, hoop_coroutine_fn fn, vo
     task->cancelling = 0;
     task->cancel_walk = 0;
     task->stack_size = 0;
+    task->group = NULL;
     scheduler->task_count++;
     if (copy_size > 0)
         task->arg = memcpy(task->copy, arg, copy_size);
@@ -127,18 +130,16 @@ hoop_task *hoop_create_task_copy_named(hoop_coroutine_fn fn, const void *args, s
     return task_create(running_loop, fn, (void *)(uintptr_t)args, size, name, __func__);
 }
 
-hoop_task *hoop_create_task_with(hoop_coroutine_fn fn, void *arg, const hoop_task_options *options)
+hoop_task *task_create_with(hoop_coroutine_fn fn, void *arg, const hoop_task_options *options,
+                            const char *function)
 {
-    static const hoop_task_options defaults;
-    if (options == NULL)
-        options = &defaults;
     struct scheduler *scheduler =
-        scheduler_for(options->loop != NULL ? options->loop : running_loop, fn, __func__);
+        scheduler_for(options->loop != NULL ? options->loop : running_loop, fn, function);
     if (scheduler == NULL)
         return NULL;
     if (options->stack_size != 0 &&
         (options->stack_size < HOOP_STACK_SIZE_MIN || options->stack_size > HOOP_STACK_SIZE_MAX))
-        return failed(misuse(scheduler->loop->debug, -EINVAL, __func__));
+        return failed(misuse(scheduler->loop->debug, -EINVAL, function));
     char *name = options->name != NULL ? alloc_string(options->name) : NULL;
     hoop_task *task =
         options->name != NULL && name == NULL
@@ -154,10 +155,26 @@ hoop_task *hoop_create_task_with(hoop_coroutine_fn fn, void *arg, const hoop_tas
         context_unref(task->context);
         task->context = context_ref(options->context);
     }
-    if (options->eager && scheduler_can_start_eagerly(scheduler))
+    return task;
+}
+
+void task_start(hoop_task *task, bool eager)
+{
+    struct scheduler *scheduler = task->scheduler;
+    if (eager && scheduler_can_start_eagerly(scheduler))
         task_run_eagerly(task);
     else
         loop_push(scheduler->loop, &task->ready);
+}
+
+hoop_task *hoop_create_task_with(hoop_coroutine_fn fn, void *arg, const hoop_task_options *options)
+{
+    static const hoop_task_options defaults;
+    if (options == NULL)
+        options = &defaults;
+    hoop_task *task = task_create_with(fn, arg, options, __func__);
+    if (task != NULL)
+        task_start(task, options->eager);
     return task;
 }
 
@@ -177,6 +194,8 @@ void task_finish(hoop_task *task, int64_t result)
     task->scheduler->task_count--;
     drop_context(task);
     future_resolve(&task->future, result);
+    if (UNLIKELY(task->group != NULL))
+        group_child_done(task);
     future_unref(&task->future);
 }
 
@@ -197,6 +216,7 @@ void task_stop_waiting(hoop_task *task)
     struct wait *wait = task->wait;
     task->wait = NULL;
     hoop_ready_remove(&task->ready);
+    list_remove(&task->group_link);
     if (wait == NULL)
         return;
     list_remove(&wait->observer.link);
@@ -222,8 +242,8 @@ void task_abandon(hoop_task *task)
         task->future.done = true;
     }
     future_orphan(&task->future);
-    if (was_pending)
-        future_unref(&task->future); /* the loop's reference */
+    if (was_pending || task->group != NULL)
+        future_unref(&task->future); /* the loop's reference, or as failed child the group's */
 }
 
 hoop_task *task_after(const struct scheduler *scheduler, const hoop_link *link)
