@@ -38,6 +38,45 @@ HOOP_API void hoop_ready_push(hoop_loop *loop, hoop_ready *ready);
 HOOP_API void hoop_ready_remove(hoop_ready *ready);
 HOOP_API bool hoop_ready_is_queued(const hoop_ready *ready);
 
+/* ---- from other threads --------------------------------------------------- */
+
+/* A call into the loop's thread that needs no memory, for those who cannot fail: the result
+ * of a job, say. RUN is called once, off the list, so it may free the post: with 0 in the
+ * loop's thread, or by hoop_close with HOOP_ECLOSED if the loop is closed before that. */
+typedef struct hoop_post {
+    hoop_link link; /* under the loop's lock */
+    void (*run)(struct hoop_post *post, int status);
+} hoop_post;
+
+/* Callable from any thread; wakes the loop. POST must not be posted already. Posts run in the
+ * order in which they were made, but unordered with hoop_call_soon_threadsafe. 0, or
+ * HOOP_ECLOSED and RUN will not be called. */
+HOOP_API HOOP_MUST_CHECK int hoop_post_threadsafe(hoop_loop *loop, hoop_post *post);
+
+/* Other threads work for the loop, and will post to it: while that is so, the virtual clock
+ * does not jump, and a loop with nothing to do looks out for posts for some microseconds
+ * before it sleeps. Each begin needs its end. */
+HOOP_API void hoop_work_begins(hoop_loop *loop);
+HOOP_API void hoop_work_ends(hoop_loop *loop);
+
+/* ---- what a library keeps for each loop ----------------------------------- */
+
+/* Something that goes with the loop, found by KEY, an address that only its library has. */
+typedef struct hoop_local {
+    hoop_link link;
+    const void *key;
+    /* A runner is about to close the loop: called in a task of it, may suspend. May be NULL. */
+    void (*shutdown)(struct hoop_local *local);
+    /* The loop is being closed: nothing of it runs any more, but its tasks' frames are still
+     * there, and posts are still taken. Called last added first; must see to it that no post
+     * comes from here on that lies in such a frame, and free the local. */
+    void (*close)(struct hoop_local *local);
+} hoop_local;
+
+HOOP_API hoop_local *hoop_local_find(const hoop_loop *loop, const void *key);
+/* LOOP must not be closed. */
+HOOP_API void hoop_local_add(hoop_loop *loop, hoop_local *local);
+
 /* ---- timers --------------------------------------------------------------- */
 
 /* EXPIRE is called when the deadline has passed, with the timer disarmed, while the

@@ -42,7 +42,7 @@ typedef struct hoop_executor_options {
 HOOP_API HOOP_MUST_CHECK hoop_executor *hoop_executor_new(const hoop_executor_options *options);
 
 /* Suspends the running task while FN(ARG) runs in EXECUTOR (NULL: the loop's default one),
- * and returns its result. Also HOOP_ENOTASK, HOOP_ESHUTDOWN, -EINVAL for a NULL FN, -ENOMEM or
+ * and returns its result. Also HOOP_ENOTASK, HOOP_ESHUTDOWN, -EINVAL for a NULL FN, -ENOMEM;
  * -EAGAIN if there is no thread and none can be started.
  * A cancellation point until FN begins: then it is not called, and the result is -ECANCELED.
  * Once it has begun the call waits for its end and returns its result, as ARG may lie in the
@@ -73,8 +73,8 @@ HOOP_API HOOP_MUST_CHECK int hoop_executor_shutdown(hoop_executor *executor, dou
 HOOP_API void hoop_executor_free(hoop_executor *executor);
 
 /* How many threads it has, and how many functions have not begun. Callable from any thread. */
-HOOP_API unsigned hoop_executor_workers(const hoop_executor *executor);
-HOOP_API size_t hoop_executor_pending(const hoop_executor *executor);
+HOOP_API unsigned hoop_executor_workers(hoop_executor *executor);
+HOOP_API size_t hoop_executor_pending(hoop_executor *executor);
 
 /* Makes EXECUTOR the default one of LOOP, which takes it over: it is shut down and freed with
  * the loop. The previous one, if any, is freed. 0, HOOP_ECLOSED, HOOP_ENOLOOP, -EINVAL for a NULL,

@@ -27,13 +27,14 @@ enum {
  *   as soon as one fails or was cancelled, its error (hoop_error_message tells more); the
  *     others run on, detached, and RET_RESULTS is untouched;
  *   -ECANCELED if the caller is cancelled; all tasks are cancelled then, and their ends
- *     awaited.
+ *     awaited. Their errors are dropped; but if all succeed nonetheless the result is 0.
  * With HOOP_RETURN_ERRORS in FLAGS it waits for all in any case, and errors are among the
  * results.
  * A NULL among the tasks is one that could not be created, and counts as failed with
- * hoop_last_error(). A task may be there several times, with a reference each. Misuse leaves
- * the references alone: HOOP_ENOTASK, HOOP_EOTHERLOOP, -EDEADLK for the caller itself,
- * -EINVAL for unknown flags; so does -ENOMEM. */
+ * hoop_last_error(). A task may be there several times, with a reference each. Without memory
+ * for the call itself it returns -ENOMEM, and the tasks run on, detached. Misuse leaves the
+ * references alone: HOOP_ENOTASK, HOOP_EOTHERLOOP, HOOP_ECLOSED, -EDEADLK for the caller
+ * itself, -EINVAL for unknown flags. */
 HOOP_API HOOP_MUST_CHECK int64_t hoop_gather(hoop_task *const *tasks, size_t count,
                                              int64_t *ret_results, unsigned flags);
 /* The same for futures, borrowed. */
@@ -49,9 +50,9 @@ typedef enum hoop_return_when {
 } hoop_return_when;
 
 /* Suspends the running task until WHEN is fulfilled or SECONDS have passed (INFINITY: no
- * limit), and returns how many are done: hoop_task_is_done tells which. Borrows the
- * references; cancels nothing, neither at the time limit nor when the caller is cancelled
- * (-ECANCELED). Also HOOP_ENOTASK, HOOP_EOTHERLOOP, -EDEADLK, -ENOMEM; -EINVAL for no tasks, a
+ * limit), and returns how many are done: hoop_task_is_done tells which. A task that is there
+ * several times counts each time. Borrows the references; cancels nothing, neither at the time limit nor when the caller is cancelled
+ * (-ECANCELED). Also HOOP_ENOTASK, HOOP_EOTHERLOOP, HOOP_ECLOSED, -EDEADLK, -ENOMEM; -EINVAL for no tasks, a
  * NULL among them, a bad WHEN, a negative or NaN time. */
 HOOP_API HOOP_MUST_CHECK int64_t hoop_wait(hoop_task *const *tasks, size_t count,
                                            hoop_return_when when, double seconds);
@@ -70,11 +71,12 @@ HOOP_API HOOP_MUST_CHECK hoop_as_completed *hoop_as_completed_new(hoop_task *con
                                                                   size_t count);
 /* Suspends the running task until another one has finished, and names it in RET_TASK,
  * borrowed until ITERATOR is freed. Returns 1, or 0 when all were handed out, -ECANCELED
- * (nothing is lost), HOOP_ENOTASK, -EBUSY if another task waits here. For a limit of time, use
- * a timeout scope. */
+ * (nothing is lost), HOOP_ENOTASK, HOOP_EOTHERLOOP, -EBUSY if another task waits here. For a
+ * limit of time, use a timeout scope. */
 HOOP_API HOOP_MUST_CHECK int hoop_as_completed_next(hoop_as_completed *iterator,
                                                     hoop_task **ret_task);
-/* The tasks that were not handed out run on. NULL is allowed. */
+/* The tasks that were not handed out run on. No task may wait for the next one. NULL is
+ * allowed. */
 HOOP_API void hoop_as_completed_free(hoop_as_completed *iterator);
 
 #ifdef __cplusplus

@@ -71,7 +71,8 @@ HOOP_API HOOP_MUST_CHECK hoop_task *hoop_task_group_create_task_with(
 /* Ends the group: waits until all children have finished, and returns how it went:
  *   the first error, of a child or of the body (RC < 0, but not -ECANCELED); its message is
  *     hoop_error_message, and hoop_task_group_error tells of all;
- *   else -ECANCELED if the owner is being cancelled, or RC is that for another reason;
+ *   else -ECANCELED if the owner was cancelled while it waited for the children, or if RC is
+ *     that for another reason than the next one;
  *   else 0 if the group was cancelled by hoop_task_group_cancel, and RC is -ECANCELED;
  *   else RC.
  * A cancellation point: cancelling the owner cancels the children, and the call waits for

@@ -200,6 +200,7 @@ typedef struct hoop_info {
     size_t timers;        /* armed timers */
     uint64_t iterations;  /* since the loop was made */
     uint64_t polls;       /* how many of these asked the kernel */
+    uint64_t steps;       /* callbacks and steps of tasks that were run */
 } hoop_info;
 
 HOOP_API void hoop_loop_info(const hoop_loop *loop, hoop_info *ret_info);
@@ -207,6 +208,12 @@ HOOP_API void hoop_loop_info(const hoop_loop *loop, hoop_info *ret_info);
 /* Debug mode can be switched at any time. */
 HOOP_API void hoop_set_debug(hoop_loop *loop, bool debug);
 HOOP_API bool hoop_get_debug(const hoop_loop *loop);
+
+/* In debug mode a callback or a step of a task that takes SECONDS or more is reported on
+ * stderr, with its name and how long it took; 0.1 by default, INFINITY for never. -EINVAL for
+ * a negative or NaN time. */
+HOOP_API int hoop_set_slow_callback_duration(hoop_loop *loop, double seconds);
+HOOP_API double hoop_get_slow_callback_duration(const hoop_loop *loop);
 
 #ifdef __cplusplus
 }

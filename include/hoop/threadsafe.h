@@ -29,7 +29,7 @@ HOOP_API HOOP_MUST_CHECK hoop_thread_future *hoop_run_coroutine_threadsafe_named
 
 /* Blocks the calling thread until the task has ended, SECONDS at most (INFINITY: no limit),
  * and returns its result or error. HOOP_EPENDING if the time has passed; HOOP_ECLOSED if the loop
- * was closed before; -EDEADLK in the loop's own thread while the task is unfinished; -EINVAL for a
+ * was closed before the task had ended; -EDEADLK in the loop's own thread while the task is unfinished; -EINVAL for a
  * negative or NaN time. May be called again, and by several threads. */
 HOOP_API HOOP_MUST_CHECK int64_t hoop_thread_future_result(hoop_thread_future *future,
                                                            double seconds);
@@ -41,8 +41,8 @@ HOOP_API bool hoop_thread_future_is_done(hoop_thread_future *future);
 /* Asks the task to stop (hoop_task_cancel); it ends in its own time. False if it is done. */
 HOOP_API bool hoop_thread_future_cancel(hoop_thread_future *future);
 
-/* Lets go of it; the task goes on. An error that nobody has seen is reported to the loop's
- * exception handler. NULL is allowed. */
+/* Lets go of it; the task goes on. An error with which it ends later is reported to the
+ * loop's exception handler. NULL is allowed. */
 HOOP_API void hoop_thread_future_free(hoop_thread_future *future);
 
 #ifdef __cplusplus

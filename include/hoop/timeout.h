@@ -64,7 +64,8 @@ HOOP_API HOOP_MUST_CHECK int64_t hoop_wait_for(hoop_coroutine_fn fn, void *arg, 
 
 /* hoop_await with a limit of SECONDS: when it has passed, TASK is cancelled, its end is
  * awaited, and the result is -ETIMEDOUT unless it finished all the same. Consumes the
- * reference like hoop_await. */
+ * reference like hoop_await, also if the call itself has no memory (-ENOMEM: the task runs on,
+ * detached); misuse leaves it alone (-EINVAL for a NaN, and what hoop_await says). */
 HOOP_API HOOP_MUST_CHECK int64_t hoop_wait_for_task(hoop_task *task, double seconds);
 
 #ifdef __cplusplus

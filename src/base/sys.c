@@ -129,6 +129,36 @@ void sys_sleep(int64_t duration)
     nanosleep(&(struct timespec){.tv_nsec = duration}, NULL);
 }
 
+int sys_thread_start(pthread_t *ret_thread, void *(*fn)(void *arg), void *arg, const char *name)
+{
+    if (fails())
+        return -HOOP_TESTING_ERRNO;
+    sigset_t all, previous;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &previous);
+    int rc = pthread_create(ret_thread, NULL, fn, arg);
+    pthread_sigmask(SIG_SETMASK, &previous, NULL);
+    if (rc != 0)
+        return -rc;
+    char short_name[16] = "";
+    strncpy(short_name, name, sizeof short_name - 1);
+    pthread_setname_np(*ret_thread, short_name);
+    return 0;
+}
+
+unsigned sys_processor_count(void)
+{
+    static atomic_uint known;
+    unsigned count = atomic_load_explicit(&known, memory_order_relaxed);
+    if (count > 0)
+        return count;
+    cpu_set_t set;
+    count = sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set)
+                                                        : (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+    atomic_store_explicit(&known, count, memory_order_relaxed);
+    return count;
+}
+
 size_t sys_page_size(void)
 {
     return (size_t)sysconf(_SC_PAGESIZE);

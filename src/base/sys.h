@@ -8,6 +8,7 @@
 #ifndef BASE_SYS_H
 #define BASE_SYS_H
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,6 +40,14 @@ int64_t sys_monotonic_now(void);
 void sys_yield(void);
 void sys_sleep(int64_t duration);
 
+/* ---- threads and processors ---- */
+/* A thread that runs FN(ARG), named NAME (15 bytes are kept); it gets no signals. */
+int sys_thread_start(pthread_t *ret_thread, void *(*fn)(void *arg), void *arg, const char *name);
+/* On how many processors this process may run: read once. */
+unsigned sys_processor_count(void);
+/* Tells the processor that we spin. */
+static inline void sys_relax(void);
+
 /* ---- memory for stacks ---- */
 size_t sys_page_size(void);
 size_t sys_round_to_pages(size_t size);
@@ -64,5 +73,14 @@ void sys_print_backtrace(void);
 /* "ENOENT" and "No such file or directory", static; NULL for an unknown errno. */
 const char *sys_errno_name(int number);
 const char *sys_errno_text(int number);
+
+static inline void sys_relax(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb"); /* a longer pause than yield, which most take for a nop */
+#endif
+}
 
 #endif

@@ -40,10 +40,13 @@ hoop_loop *hoop_new_event_loop_with(const hoop_loop_options *options)
     loop->options.stack_size = sys_round_to_pages(loop->options.stack_size);
     list_init(&loop->queues[0]);
     list_init(&loop->queues[1]);
+    list_init(&loop->locals);
     loop->ready = &loop->queues[0];
     loop->batch = &loop->queues[1];
     loop->debug = loop->options.debug || (debug != NULL && debug[0] != '\0');
     loop->look_interval = 1;
+    loop->slow_callback_duration = 0.1;
+    atomic_init(&loop->waiting, true);
     atomic_init(&loop->references, 1);
     loop->poller.ops = &poller_epoll;
     int rc = loop->poller.ops->open(&loop->poller);
@@ -84,11 +87,16 @@ int hoop_close(hoop_loop *loop)
     if (loop->running || loop->closed)
         return misuse(loop->debug, loop->closed ? HOOP_ECLOSED : HOOP_ERUNNING, __func__);
     loop->closed = true; /* first: what is called from here on cannot use it any more */
-    wake_close(loop);
     drop_queue(loop->ready);
     drop_queue(loop->batch);
     disarm_timers(loop);
-    /* After the timers: some of them lie on the stacks that go now. */
+    while (!list_is_empty(&loop->locals)) {
+        hoop_local *local = CONTAINER_OF(list_pop(&loop->locals), hoop_local, link);
+        local->close(local);
+    }
+    wake_close(loop);
+    wake_return_posts(loop);
+    /* After these: some of them lie on the stacks that go now. */
     if (loop->extension != NULL)
         loop->extension->close(loop->extension);
     loop->extension = NULL;
@@ -167,4 +175,22 @@ void hoop_set_wait_hooks(hoop_loop *loop, void (*before)(void *arg), void (*afte
     loop->before_wait = before;
     loop->after_wait = after;
     loop->wait_arg = arg;
+}
+
+/* ---- what libraries keep ---- */
+
+hoop_local *hoop_local_find(const hoop_loop *loop, const void *key)
+{
+    for (hoop_link *link = loop->locals.next; link != &loop->locals; link = link->next) {
+        hoop_local *local = CONTAINER_OF(link, hoop_local, link);
+        if (local->key == key)
+            return local;
+    }
+    return NULL;
+}
+
+void hoop_local_add(hoop_loop *loop, hoop_local *local)
+{
+    assert(!loop->closed);
+    list_append(loop->locals.next, &local->link); /* in front */
 }

@@ -15,6 +15,12 @@
 #include "base/clock.h"
 #include "base/sys.h"
 
+/* How long to look out for another thread's post before sleeping: halved whenever that was
+ * in vain, down to nothing, and then tried again with every so many waits. */
+#define SPIN_MAX_NS 50000
+#define SPIN_MIN_NS 5000
+#define SPIN_RETRY 32
+
 _Thread_local hoop_loop *running_loop;
 
 /* ---- the clock ---- */
@@ -80,15 +86,47 @@ static int poll_now(hoop_loop *loop)
     return loop->poller.ops->wait(&loop->poller, 0);
 }
 
+/* While another thread works for the loop, looks out for its post for at most TIMEOUT. To
+ * be woken from sleep would take ten times as long as a short job (66 us instead of 4,
+ * docs/decisions/0012-executor.md). True if something came. */
+static bool spin(hoop_loop *loop, int64_t timeout)
+{
+    if (loop->outside_work == 0 || sys_processor_count() == 1)
+        return false;
+    if (loop->spin_limit == 0 && ++loop->spins_skipped >= SPIN_RETRY) {
+        loop->spin_limit = SPIN_MAX_NS;
+        loop->spins_skipped = 0;
+    }
+    int64_t limit = loop->spin_limit < timeout ? loop->spin_limit : timeout;
+    for (int64_t start = sys_monotonic_now(); limit > 0;) {
+        for (int i = 0; i < 8; i++)
+            sys_relax();
+        if (wake_is_pending(loop)) {
+            loop->spin_limit = SPIN_MAX_NS;
+            return true;
+        }
+        if (sys_monotonic_now() - start >= limit)
+            break;
+    }
+    loop->spin_limit = loop->spin_limit > SPIN_MIN_NS ? loop->spin_limit / 2 : 0;
+    return false;
+}
+
 /* Asks the kernel, and waits up to TIMEOUT unless another thread has posted. */
 static int poll_waiting(hoop_loop *loop, int64_t timeout)
 {
-    if (!wake_sleep(loop))
+    int rc = 0;
+    if (wake_is_pending(loop))
         return 0;
-    loop->polls++;
     if (loop->before_wait != NULL)
         loop->before_wait(loop->wait_arg);
-    int rc = loop->poller.ops->wait(&loop->poller, timeout);
+    atomic_store_explicit(&loop->waiting, true, memory_order_relaxed);
+    if (!spin(loop, timeout) && wake_sleep(loop)) {
+        loop->polls++;
+        rc = loop->poller.ops->wait(&loop->poller, timeout);
+    }
+    loop_count_step(loop); /* before it counts as running: that begins now */
+    atomic_store_explicit(&loop->waiting, false, memory_order_release);
     if (loop->after_wait != NULL)
         loop->after_wait(loop->wait_arg);
     wake_resume(loop);
@@ -102,8 +140,8 @@ static int poll_virtually(hoop_loop *loop, int64_t timeout)
     int rc = poll_now(loop);
     if (rc != 0 || wake_is_pending(loop))
         return rc;
-    if (timeout == CLOCK_NEVER)
-        return poll_waiting(loop, timeout);
+    if (timeout == CLOCK_NEVER || loop->outside_work > 0)
+        return poll_waiting(loop, CLOCK_NEVER);
     loop->virtual_now = clock_add(loop->virtual_now, timeout);
     return 0;
 }
@@ -185,6 +223,7 @@ static void run_batch(hoop_loop *loop)
     begin_batch(loop);
     for (hoop_link *link; (link = list_pop(loop->batch)) != NULL;) {
         hoop_ready *ready = CONTAINER_OF(link, hoop_ready, link);
+        loop_count_step(loop);
         ready->run(ready);
     }
 }
@@ -215,6 +254,8 @@ static int run_begin(hoop_loop *loop, const char *function)
     loop->running = true;
     loop->thread = pthread_self();
     running_loop = loop;
+    loop_count_step(loop);
+    atomic_store_explicit(&loop->waiting, false, memory_order_release);
     wake_resume(loop);
     loop->now = hoop_time_ns(loop);
     if (loop->extension != NULL)
@@ -227,6 +268,7 @@ static void run_end(hoop_loop *loop)
     loop->stopping = false;
     loop->running = false;
     running_loop = NULL;
+    atomic_store_explicit(&loop->waiting, true, memory_order_relaxed);
     /* From here on whoever embeds the loop sleeps on its descriptor. */
     if (!wake_sleep(loop))
         wake_collect(loop); /* now something is ready, so its timeout is 0 */
@@ -282,4 +324,17 @@ int hoop_loop_fd(const hoop_loop *loop)
 double hoop_loop_timeout(const hoop_loop *loop)
 {
     return clock_to_seconds(wait_limit(loop, CLOCK_NEVER));
+}
+
+/* ---- other threads' work ---- */
+
+void hoop_work_begins(hoop_loop *loop)
+{
+    loop->outside_work++;
+}
+
+void hoop_work_ends(hoop_loop *loop)
+{
+    assert(loop->outside_work > 0);
+    loop->outside_work--;
 }

@@ -39,14 +39,16 @@ struct wake {
     char distance_before[CACHE_LINE];
     struct spinlock lock;
     struct post_list incoming; /* newest last */
+    hoop_link incoming_nodes;  /* hoop_post.link, newest last */
     bool sleeping;             /* the loop waits, or is not running: the next post signals */
     bool closed;
-    atomic_bool pending; /* incoming is not empty; a hint that needs no lock */
+    atomic_bool pending; /* something came in; a hint that needs no lock */
     int fd;              /* eventfd, edge-triggered, never read */
     char distance_after[CACHE_LINE];
     hoop_watch watch;         /* of fd; the wake-up is all it does */
     struct post_list running; /* the loop thread's: taken from incoming, being run */
-    hoop_ready ready;         /* runs them */
+    hoop_link running_nodes;
+    hoop_ready ready; /* runs them */
 };
 
 struct handle; /* ready.c: a scheduled callback */
@@ -80,10 +82,11 @@ struct hoop_loop {
     bool running;
     bool closed;
     bool debug;
-    unsigned look_interval; /* iterations between two looks at the clock while work is ready */
-    unsigned looks_skipped; /* since the last look */
-    int64_t last_look;      /* real time then */
-    int64_t last_poll;      /* real time of the last poll; 0: the next look polls */
+    unsigned look_interval;     /* iterations between two looks at the clock while work is ready */
+    unsigned looks_skipped;     /* since the last look */
+    int64_t last_look;          /* real time then */
+    int64_t last_poll;          /* real time of the last poll; 0: the next look polls */
+    atomic_uint_fast64_t steps; /* callbacks and steps of tasks so far; the watchdog reads it */
     uint64_t iterations;
     uint64_t polls;
 
@@ -93,10 +96,17 @@ struct hoop_loop {
     struct fd_callbacks **descriptors; /* by number; NULL where nobody watches */
     size_t descriptor_capacity;
 
+    unsigned outside_work;  /* hoop_work_begins without their end */
+    int64_t spin_limit;     /* how long to look out for posts before sleeping, adapted */
+    unsigned spins_skipped; /* since it came down to 0 */
+    atomic_bool waiting;    /* asleep in the poller, or not running; the watchdog reads it */
+
     struct loop_extension *extension; /* owned; NULL until the first task */
+    hoop_link locals;                 /* hoop_local.link, newest first */
     hoop_loop_options options;
     int64_t virtual_now; /* the virtual clock */
     pthread_t thread;    /* valid while running */
+    double slow_callback_duration;
 
     hoop_exception_fn exception_handler; /* NULL: the default one */
     void *exception_arg;
@@ -165,6 +175,13 @@ void loop_extend(hoop_loop *loop, struct loop_extension *extension);
  * negative error for a delay that is none. For the layers above as well. */
 int64_t loop_deadline(hoop_loop *loop, double delay);
 
+/* Counts a step: something of the program's is about to run. For the layer above as well. */
+static inline void loop_count_step(hoop_loop *loop)
+{
+    uint_fast64_t steps = atomic_load_explicit(&loop->steps, memory_order_relaxed);
+    atomic_store_explicit(&loop->steps, steps + 1, memory_order_relaxed);
+}
+
 /* ready.c */
 void handle_pool_done(hoop_loop *loop);
 
@@ -174,6 +191,8 @@ int wake_init(hoop_loop *loop);
  * nobody can be about to signal it. */
 void wake_close(hoop_loop *loop);
 void wake_drop(hoop_loop *loop);
+/* Hands what was posted as hoop_post back to its owners. */
+void wake_return_posts(hoop_loop *loop);
 void wake_done(hoop_loop *loop);
 /* Moves what other threads posted, if anything, to the ready queue. */
 void wake_collect(hoop_loop *loop);

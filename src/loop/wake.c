@@ -40,6 +40,19 @@ static int post_list_append(struct post_list *list, struct post post)
     return 0;
 }
 
+/* Gives the lock back, having told the loop if something CAME in. */
+static inline void announce(struct wake *wake, bool came)
+{
+    bool must_signal = came && wake->sleeping;
+    if (came)
+        atomic_store_explicit(&wake->pending, true, memory_order_release);
+    if (must_signal)
+        wake->sleeping = false;
+    spinlock_give(&wake->lock);
+    if (must_signal)
+        sys_eventfd_signal(wake->fd);
+}
+
 int(hoop_call_soon_threadsafe)(hoop_loop *loop, hoop_callback_fn fn, void *arg)
 {
     if (loop == NULL || fn == NULL)
@@ -52,17 +65,29 @@ int(hoop_call_soon_threadsafe)(hoop_loop *loop, hoop_callback_fn fn, void *arg)
     struct post post = {fn, arg, context_capture()};
     spinlock_take(&wake->lock);
     int rc = wake->closed ? HOOP_ECLOSED : post_list_append(&wake->incoming, post);
-    bool must_signal = rc == 0 && wake->sleeping;
-    if (rc == 0)
-        atomic_store_explicit(&wake->pending, true, memory_order_release);
-    if (must_signal)
-        wake->sleeping = false;
-    spinlock_give(&wake->lock);
-    if (must_signal)
-        sys_eventfd_signal(wake->fd);
+    announce(wake, rc == 0);
     if (rc < 0)
         context_unref(post.context);
     return rc;
+}
+
+int hoop_post_threadsafe(hoop_loop *loop, hoop_post *post)
+{
+    struct wake *wake = &loop->wake;
+    spinlock_take(&wake->lock);
+    bool is_open = !wake->closed;
+    if (is_open)
+        list_append(&wake->incoming_nodes, &post->link);
+    announce(wake, is_open);
+    return is_open ? 0 : HOOP_ECLOSED;
+}
+
+static void run_nodes(hoop_link *nodes, int status)
+{
+    for (hoop_link *link; (link = list_pop(nodes)) != NULL;) {
+        hoop_post *post = CONTAINER_OF(link, hoop_post, link);
+        post->run(post, status);
+    }
 }
 
 /* Runs what was collected, in the order in which it was posted. */
@@ -77,6 +102,13 @@ static void run_posts(hoop_ready *ready)
     posts->count = 0;
     if (posts->capacity > POSTS_KEPT)
         post_list_done(posts);
+    run_nodes(&loop->wake.running_nodes, 0);
+}
+
+void wake_return_posts(hoop_loop *loop)
+{
+    run_nodes(&loop->wake.running_nodes, HOOP_ECLOSED);
+    run_nodes(&loop->wake.incoming_nodes, HOOP_ECLOSED);
 }
 
 void wake_collect(hoop_loop *loop)
@@ -88,9 +120,10 @@ void wake_collect(hoop_loop *loop)
     struct post_list empty = wake->running;
     wake->running = wake->incoming;
     wake->incoming = empty;
+    list_splice(&wake->running_nodes, &wake->incoming_nodes);
     atomic_store_explicit(&wake->pending, false, memory_order_relaxed);
     spinlock_give(&wake->lock);
-    if (wake->running.count > 0)
+    if (wake->running.count > 0 || !list_is_empty(&wake->running_nodes))
         hoop_ready_push(loop, &wake->ready);
 }
 
@@ -98,7 +131,7 @@ bool wake_sleep(hoop_loop *loop)
 {
     struct wake *wake = &loop->wake;
     spinlock_take(&wake->lock);
-    wake->sleeping = wake->incoming.count == 0;
+    wake->sleeping = !wake_is_pending(loop);
     bool may_sleep = wake->sleeping;
     spinlock_give(&wake->lock);
     return may_sleep;
@@ -132,6 +165,8 @@ int wake_init(hoop_loop *loop)
         return rc;
     }
     hoop_ready_init(&wake->ready, run_posts);
+    list_init(&wake->incoming_nodes);
+    list_init(&wake->running_nodes);
     wake->sleeping = true;
     return 0;
 }

@@ -133,6 +133,7 @@ int64_t hoop_wait_futures(hoop_future *const *futures, size_t count, hoop_return
 struct hoop_as_completed {
     hoop_link finished;  /* members that are done and were not handed out, in that order */
     struct wait *waiter; /* who waits for the next one, or NULL */
+    hoop_loop *loop;     /* for comparison only */
     size_t left;         /* members that were not handed out */
     size_t count;
     struct member members[];
@@ -172,6 +173,7 @@ hoop_as_completed *hoop_as_completed_new(hoop_task *const *tasks, size_t count)
         return failed(-ENOMEM);
     list_init(&iterator->finished);
     iterator->left = iterator->count = count;
+    iterator->loop = running_loop;
     for (size_t i = 0; i < count; i++) {
         hoop_future *future = &hoop_task_ref(tasks[i])->future;
         if (!member_watch(&iterator->members[i], future, iterator, hand_in))
@@ -197,8 +199,9 @@ int hoop_as_completed_next(hoop_as_completed *iterator, hoop_task **ret_task)
 {
     if (task_running() == NULL)
         return wait_without_task(__func__);
-    if (iterator->waiter != NULL)
-        return wait_failed(misuse(running_loop->debug, -EBUSY, __func__));
+    if (iterator->waiter != NULL || iterator->loop != running_loop)
+        return wait_failed(misuse(running_loop->debug,
+                                  iterator->waiter != NULL ? -EBUSY : HOOP_EOTHERLOOP, __func__));
     if (iterator->left == 0)
         return 0;
     bool is_there = !list_is_empty(&iterator->finished);

@@ -28,6 +28,12 @@ void future_resolve(hoop_future *future, int64_t result)
     }
 }
 
+void wait_observe(hoop_future *future, struct observer *observer)
+{
+    assert(!future->done);
+    list_append(&future->observers, &observer->link);
+}
+
 void future_set_message(hoop_future *future, int64_t code, char *message)
 {
     alloc_free(future->message);

@@ -128,8 +128,11 @@ static int64_t gather(member_at *at, const void *array, size_t count, int64_t *r
     if (rc < 0)
         return rc;
     gather.members = members_take(gather.place, count);
-    if (gather.members == NULL)
+    if (gather.members == NULL) {
+        for (size_t i = 0; i < count && !borrows; i++)
+            hoop_future_unref(at(array, i));
         return wait_failed(-ENOMEM);
+    }
     wait_init(&gather.wait, &gather_wait);
     for (size_t i = 0; i < count; i++) {
         hoop_future *future = at(array, i);

@@ -113,10 +113,10 @@ int64_t hoop_task_group_join(hoop_task_group *group, int64_t rc)
     } else if (rc < 0) {
         group_abort(group);
     }
-    wait_for_children(group);
-    if (group->owner_cancelled)
+    if (group->owner_cancelled) /* before the wait: it has done its work */
         hoop_task_uncancel(owner);
     group->owner_cancelled = false;
+    wait_for_children(group);
     if (group->error < 0) {
         pass_first_message(group);
         return group->error;

@@ -16,6 +16,7 @@ void hoop_loop_info(const hoop_loop *loop, hoop_info *ret_info)
         .timers = loop->timers.count,
         .iterations = loop->iterations,
         .polls = loop->polls,
+        .steps = atomic_load_explicit(&loop->steps, memory_order_relaxed),
     };
     if (scheduler == NULL)
         return;

@@ -85,6 +85,7 @@ static inline struct coro *next_ready_coro(struct scheduler *scheduler)
         hoop_task *next = CONTAINER_OF(ready, hoop_task, ready);
         if (next->stack != NULL || task_begin(next)) {
             list_remove(&ready->link);
+            loop_count_step(scheduler->loop);
             make_current(scheduler, next);
             return &next->coro;
         }

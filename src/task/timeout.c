@@ -113,5 +113,7 @@ int64_t hoop_wait_for_task(hoop_task *task, double seconds)
         return hoop_last_error();
     hoop_timeout timeout;
     int rc = hoop_timeout_enter(&timeout, seconds);
+    if (rc == -ENOMEM)
+        hoop_task_detach(task);
     return rc < 0 ? rc : hoop_timeout_exit(&timeout, hoop_await(task));
 }

@@ -75,6 +75,9 @@ void wait_cancel(struct wait *wait);
 /* The same for what must not be cancelled: does nothing. */
 void wait_refuse_cancel(struct wait *wait);
 
+/* OBSERVER is told when FUTURE, which is pending, is done. */
+void wait_observe(hoop_future *future, struct observer *observer);
+
 /* HOOP_ENOTASK, for an await outside of a task; in debug mode explained as a misuse of
  * FUNCTION. */
 int wait_without_task(const char *function);

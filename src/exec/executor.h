@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The inside of an executor: a pool of threads, and the jobs that wait for one.
+ *
+ * A job is made by the loop's thread, and lies in the frame of the task that awaits it or, if
+ * it was submitted for a future, on the heap. It is QUEUED until a worker takes it, and comes
+ * back to the loop as a post. Its state is under the executor's lock.
+ */
+#ifndef EXEC_EXECUTOR_H
+#define EXEC_EXECUTOR_H
+
+#include <hoop/embed.h>
+#include <hoop/executor.h>
+#include <semaphore.h>
+
+#include "base/list.h"
+#include "base/spinlock.h"
+
+struct job {
+    hoop_link link;      /* on executor->queue while QUEUED */
+    hoop_link loop_link; /* on exec_local.jobs until it has come back */
+    hoop_post post;      /* how it comes back */
+    hoop_executor *executor;
+    hoop_loop *loop; /* NULL: nobody waits for it any more; it is the worker's */
+    hoop_blocking_fn fn;
+    void *arg;
+    hoop_context *context; /* the loop's reference, or NULL */
+    int64_t result;
+    bool has_begun;  /* or was taken back */
+    bool is_awaited; /* lies in a task's frame */
+};
+
+struct worker; /* executor.c */
+
+struct hoop_executor {
+    struct spinlock lock; /* over all that follows */
+    hoop_link queue;      /* jobs that have not begun, oldest first */
+    size_t pending;       /* how many */
+    struct worker *idle;  /* who waits for work, the one that worked last first */
+    struct worker *all;
+    unsigned workers;   /* threads, those that are being started included */
+    unsigned searching; /* of these, woken or started and on the way to the queue */
+    unsigned spinning;  /* idle ones that look out before they sleep */
+    int64_t spin_limit; /* how long they do, adapted */
+    unsigned spins_skipped;
+    unsigned max_workers;
+    bool is_shut_down;
+    bool is_orphaned;  /* by its owner: the last worker frees it */
+    hoop_link leaving; /* struct thread_wait: who waits for a worker to be done with a loop */
+    hoop_link ending;  /* struct thread_wait or struct end_wait: who waits for the last worker */
+    char name[16];
+};
+
+/* Queues JOB, and sees to a worker; if none can be had, JOB comes back with that error. 0, or
+ * HOOP_ESHUTDOWN. */
+int executor_put(hoop_executor *executor, struct job *job);
+
+/* Takes JOB off the queue. False if it has begun. */
+bool executor_take_back(struct job *job);
+
+/* The loop of JOB, which lies on the heap and has begun, goes: the job is its worker's. */
+void executor_disown(struct job *job);
+
+/* Waits until no worker runs a job of LOOP that is awaited, or posts to it. */
+void executor_leave_loop(hoop_executor *executor, const hoop_loop *loop);
+
+/* How an end of all workers is told; called under the lock, with the waiter off the list. */
+struct end_wait {
+    hoop_link link;
+    void (*notify)(struct end_wait *wait);
+};
+
+/* Refuses further jobs. False if no worker is left; else puts WAIT on the list, if it is not
+ * NULL. */
+bool executor_shut_down(hoop_executor *executor, struct end_wait *wait);
+/* Takes WAIT off the list. False if it was notified before. */
+bool executor_forget_end(hoop_executor *executor, struct end_wait *wait);
+
+/* The same, and blocks the thread until no worker is left, LIMIT_NS at most: 0 or -ETIMEDOUT. */
+int executor_wait_for_end(hoop_executor *executor, int64_t limit_ns);
+
+/* Is the calling thread one of EXECUTOR's workers? */
+bool executor_is_mine(const hoop_executor *executor);
+
+/* ---- what exec keeps for a loop (local.c) ---- */
+
+struct exec_local {
+    hoop_local local;
+    hoop_loop *loop;
+    hoop_link jobs;          /* job.loop_link */
+    hoop_link remotes;       /* coroutines of other threads that have not ended (threadsafe.c) */
+    hoop_link ends;          /* tasks that wait for the end of an executor */
+    hoop_executor *executor; /* the default one; NULL until it is used */
+    bool is_shut_down;       /* no default executor is made any more */
+};
+
+/* LOOP's, made if there is none; NULL without memory. */
+struct exec_local *exec_local_of(hoop_loop *loop);
+
+/* job.c: the loop goes, and no job of it may come back; waits for those that have begun in a
+ * task's frame. */
+void jobs_abandon(struct exec_local *local);
+
+/* local.c: the tasks that wait for an executor's end go. */
+void ends_abandon(struct exec_local *local);
+
+/* threadsafe.c: the loop goes before the coroutines behind these have ended. */
+void remotes_abandon(hoop_link *remotes);
+
+#endif

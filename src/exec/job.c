@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Functions in an executor, as the loop's thread sees them: awaited by a task, or submitted
+ * for a future.
+ */
+#include <errno.h>
+#include <hoop/error.h>
+#include <hoop/future.h>
+#include <hoop/loop.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "base/context.h"
+#include "exec/executor.h"
+#include "task/wait.h"
+
+/* EXECUTOR, or for NULL the default one of the running loop, made if need be. NULL:
+ * hoop_last_error tells why. */
+static hoop_executor *choose_executor(struct exec_local *local, hoop_executor *executor)
+{
+    if (executor != NULL)
+        return executor;
+    if (local->executor == NULL && local->is_shut_down)
+        return failed(HOOP_ESHUTDOWN);
+    if (local->executor == NULL)
+        local->executor = hoop_executor_new(NULL);
+    return local->executor;
+}
+
+/* Queues JOB, whose function, context and post are set, for the running loop. */
+static int job_start(struct job *job, hoop_executor *executor)
+{
+    struct exec_local *local = exec_local_of(hoop_running_loop());
+    if (local == NULL)
+        return -ENOMEM;
+    job->executor = choose_executor(local, executor);
+    if (job->executor == NULL)
+        return hoop_last_error();
+    job->loop = local->loop;
+    list_append(&local->jobs, &job->loop_link);
+    hoop_work_begins(job->loop);
+    int rc = executor_put(job->executor, job);
+    if (rc < 0) {
+        list_remove(&job->loop_link);
+        hoop_work_ends(job->loop);
+    }
+    return rc;
+}
+
+/* JOB has come back, or was taken back. */
+static void job_ends(struct job *job)
+{
+    list_remove(&job->loop_link);
+    hoop_work_ends(hoop_running_loop());
+}
+
+/* ---- awaited ---- */
+
+struct awaited {
+    struct job job;
+    struct wait wait;
+};
+
+static void awaited_back(hoop_post *post, int status)
+{
+    struct awaited *awaited = CONTAINER_OF(post, struct awaited, job.post);
+    if (status < 0)
+        return; /* the loop goes, and its task with it */
+    job_ends(&awaited->job);
+    wait_wake(&awaited->wait, awaited->job.result);
+}
+
+static void awaited_cancel(struct wait *wait)
+{
+    struct awaited *awaited = CONTAINER_OF(wait, struct awaited, wait);
+    if (!executor_take_back(&awaited->job))
+        return; /* it runs, and may use the task's frame */
+    job_ends(&awaited->job);
+    wait_wake(wait, -ECANCELED);
+}
+
+static const struct wait_kind executor_wait = {"waits for a thread", awaited_cancel, NULL, NULL};
+
+static int64_t run_awaited(hoop_executor *executor, hoop_blocking_fn fn, void *arg,
+                           hoop_context *context)
+{
+    struct awaited awaited = {
+        .job = {.fn = fn, .arg = arg, .context = context, .is_awaited = true},
+    };
+    awaited.job.post.run = awaited_back;
+    int rc = job_start(&awaited.job, executor);
+    if (rc < 0)
+        return wait_failed(rc);
+    wait_init(&awaited.wait, &executor_wait);
+    return wait_park(&awaited.wait);
+}
+
+/* 0, or why FUNCTION cannot await FN here. */
+static int check(hoop_blocking_fn fn, const char *function)
+{
+    if (hoop_current_task() == NULL)
+        return wait_without_task(function);
+    if (fn == NULL)
+        return wait_failed(misuse(hoop_get_debug(hoop_running_loop()), -EINVAL, function));
+    return 0;
+}
+
+int64_t hoop_run_in_executor(hoop_executor *executor, hoop_blocking_fn fn, void *arg)
+{
+    int rc = check(fn, __func__);
+    return rc < 0 ? rc : run_awaited(executor, fn, arg, NULL);
+}
+
+int64_t hoop_to_thread(hoop_blocking_fn fn, void *arg)
+{
+    int rc = check(fn, __func__);
+    if (rc < 0)
+        return rc;
+    hoop_context *context = context_capture();
+    int64_t result = run_awaited(NULL, fn, arg, context);
+    context_unref(context);
+    return result;
+}
+
+/* ---- submitted ---- */
+
+struct submitted {
+    struct job job;           /* first: a worker may free it */
+    struct observer observer; /* on the future until that is done */
+    hoop_future *future;      /* a reference; NULL once the loop goes */
+};
+
+static void submitted_free(struct submitted *submitted)
+{
+    hoop_future *future = submitted->future;
+    list_remove(&submitted->observer.link);
+    alloc_free(submitted);
+    hoop_future_unref(future);
+}
+
+static void submitted_back(hoop_post *post, int status)
+{
+    struct submitted *submitted = CONTAINER_OF(post, struct submitted, job.post);
+    int64_t result = submitted->job.result;
+    if (status == 0) {
+        job_ends(&submitted->job);
+        list_remove(&submitted->observer.link);
+        if (result < 0) /* both do nothing if it was cancelled */
+            hoop_future_set_error(submitted->future, result, NULL);
+        else
+            hoop_future_set_result(submitted->future, result);
+    }
+    submitted_free(submitted);
+}
+
+/* The future is done before FN: it was cancelled, so FN need not be called. */
+static void submitted_cancelled(struct observer *observer)
+{
+    struct submitted *submitted = CONTAINER_OF(observer, struct submitted, observer);
+    if (executor_take_back(&submitted->job))
+        (void)!hoop_post_threadsafe(submitted->job.loop, &submitted->job.post);
+}
+
+static struct submitted *submitted_new(hoop_future *future, hoop_blocking_fn fn, void *arg)
+{
+    struct submitted *submitted = alloc_zeroed(sizeof *submitted);
+    if (submitted == NULL)
+        return NULL;
+    submitted->job.fn = fn;
+    submitted->job.arg = arg;
+    submitted->job.post.run = submitted_back;
+    submitted->observer.notify = submitted_cancelled;
+    list_init(&submitted->observer.link);
+    submitted->future = hoop_future_ref(future);
+    return submitted;
+}
+
+hoop_future *hoop_executor_submit(hoop_executor *executor, hoop_blocking_fn fn, void *arg)
+{
+    hoop_loop *loop = hoop_running_loop();
+    if (loop != NULL && fn == NULL)
+        return failed(misuse(hoop_get_debug(loop), -EINVAL, __func__));
+    hoop_future *future = loop != NULL ? hoop_future_new(loop) : failed(HOOP_ENOLOOP);
+    if (future == NULL)
+        return NULL;
+    struct submitted *submitted = submitted_new(future, fn, arg);
+    int rc = submitted != NULL ? job_start(&submitted->job, executor) : -ENOMEM;
+    if (rc == 0) {
+        wait_observe(future, &submitted->observer);
+        return future;
+    }
+    if (submitted != NULL)
+        submitted_free(submitted);
+    hoop_future_unref(future);
+    return failed(rc);
+}
+
+/* ---- the loop goes ---- */
+
+/* JOB, which has begun, or is on its way back. */
+static void job_abandon(struct job *job, const hoop_loop *loop)
+{
+    hoop_executor *executor = job->executor;
+    list_remove(&job->loop_link);
+    if (!job->is_awaited) {
+        struct submitted *submitted = CONTAINER_OF(job, struct submitted, job);
+        hoop_future *future = submitted->future;
+        list_remove(&submitted->observer.link);
+        submitted->future = NULL;
+        executor_disown(job); /* it may be gone now */
+        hoop_future_unref(future);
+    }
+    executor_leave_loop(executor, loop);
+}
+
+void jobs_abandon(struct exec_local *local)
+{
+    for (hoop_link *link = local->jobs.next, *next; link != &local->jobs; link = next) {
+        struct job *job = CONTAINER_OF(link, struct job, loop_link);
+        next = link->next;
+        if (!executor_take_back(job))
+            continue;
+        list_remove(link);
+        if (!job->is_awaited)
+            submitted_free(CONTAINER_OF(job, struct submitted, job));
+    }
+    while (!list_is_empty(&local->jobs))
+        job_abandon(CONTAINER_OF(local->jobs.next, struct job, loop_link), local->loop);
+}
