@@ -28,7 +28,7 @@ enum {
     BENCH_YIELD_ROUNDS = 20000,
     BENCH_YIELD_MANY_TASKS = 100000,
     BENCH_YIELD_MANY_ROUNDS = 50,
-    BENCH_SPAWNS = 5000000, /* also the tasks of spawn_batch */
+    BENCH_SPAWNS = 5000000, /* also the tasks of spawn_batch, gather, group */
     BENCH_SPAWN_BATCH = 1000,
     BENCH_TIMERS = 1000000,
     BENCH_TIMER_ROUNDS = 4, /* measured; one more comes first and is not */
@@ -36,6 +36,17 @@ enum {
     BENCH_FIRE_ROUNDS = 5, /* measured; one more comes first and is not */
     BENCH_POSTS = 4000000,
     BENCH_WARM_POSTS = 500000,
+    BENCH_QUEUE_ROUNDS = 5000000,
+    BENCH_QUEUE_CAPACITY = 1,
+    BENCH_LOCK_TASKS = 4,
+    BENCH_LOCK_ROUNDS = 500000, /* of each task */
+    BENCH_LOCK_PAIRS = 20000000,
+    BENCH_EXECUTOR_THREADS = 4,
+    BENCH_EXECUTOR_CALLS = 50000,
+    BENCH_EXECUTOR_MANY_TASKS = 64,
+    BENCH_EXECUTOR_MANY_CALLS = 10000, /* of each task */
+    BENCH_CALLBACKS = 50000000,
+    BENCH_CALLBACK_BATCH = 1000,
     BENCH_MEMORY_TASKS = 1000000,
     BENCH_MEMORY_LOCALS = 200,
     BENCH_SLEEP_SECONDS = 3600,

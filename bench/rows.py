@@ -40,13 +40,23 @@ class Row:
 
 ROWS = (
     Row("yield", "yield, 1000 tasks", "ns", Target(limit=12, ahead=True)),
+    Row("yield_watchdog", "yield, 1000 tasks, watchdog on", "ns"),
     Row("yield_100k", "yield, 100,000 tasks", "ns", Target(ahead=True)),
+    Row("queue", "round trip of two tasks, two queues of 1", "ns", Target(limit=60, ahead=True)),
     Row("spawn", "create a task and await it", "ns", Target(limit=40, ahead=True)),
     Row("spawn_batch", "create 1000 tasks, await all; per task", "ns", Target(limit=40, ahead=True)),
+    Row("gather", "create 1000 tasks, gather all; per task", "ns"),
+    Row("group", "create 1000 tasks in a group, exit; per task", "ns"),
+    Row("lock", "lock, yield, unlock; 4 tasks", "ns"),
+    Row("lock_uncontended", "lock and unlock, nobody waits", "ns"),
+    Row("call_soon", "schedule a callback and call it", "ns"),
+    Row("call_soon_watchdog", "schedule and call, watchdog on", "ns"),
     Row("timer_insert", "arm a timer, up to 1M live", "ns", Target(times_floor=1.5)),
     Row("timer_cancel", "cancel a timer, up to 1M live", "ns", Target(times_floor=1.5)),
     Row("timer_fire", "fire a timer, 100,000 due", "ns"),
     Row("post", "post from another thread, loop busy", "ns", Target(limit=25)),
+    Row("executor_1", "call in another thread, one at a time", "ns", Target(limit=6000)),
+    Row("executor_64", "call in another thread, 64 in flight", "ns", Target(limit=500)),
     Row("memory_suspended", "memory of a sleeping task, 1M of them", "B", Target(limit=4600)),
     Row("memory_unstarted", "memory of a task not yet begun", "B", Target(limit=256)),
 )

@@ -100,14 +100,37 @@ class Constants(unittest.TestCase):
 
     def test_the_sizes_are_the_same_in_c_go_and_rust(self):
         in_c = self.numbers(r"BENCH_(\w+) = (\d+),", "bench.h")
-        in_go = self.numbers(r"\t(\w+) += (\d+)\n", *(f"go/{name}.go" for name in ("tasks", "timers", "post")))
-        in_rust = self.numbers(
-            r"const (\w+): \w+ = ([\d_]+);", *(f"tokio/src/{name}.rs" for name in ("tasks", "timers", "post"))
-        )
+        files = ("executor", "post", "sync", "tasks", "timers")
+        in_go = self.numbers(r"\t(\w+) += (\d+)\n", *(f"go/{name}.go" for name in files))
+        in_rust = self.numbers(r"const (\w+): \w+ = ([\d_]+);", *(f"tokio/src/{name}.rs" for name in files))
         for other in (in_go, in_rust):
             shared = in_c.keys() & other.keys()
-            self.assertGreater(len(shared), 11)
+            self.assertGreater(len(shared), 20)
             self.assertEqual({name: in_c[name] for name in shared}, {name: other[name] for name in shared})
+
+
+class Names(unittest.TestCase):
+    """The programs and README.md repeat the names of the rows."""
+
+    UNITS = {row.name: row.unit for row in ROWS}
+
+    def rows_in(self, file: str) -> dict[str, str]:
+        found = re.findall(r'[({]"(\w+)", "(ns|B)", ', (BENCH / file).read_text())
+        self.assertEqual(len(found), len(dict(found)))
+        return dict(found)
+
+    def test_hoop_has_every_row(self):
+        self.assertEqual(self.rows_in("hoop/main.c"), self.UNITS)
+
+    def test_the_peers_have_no_other_row(self):
+        for file in ("bare/bare.c", "go/main.go", "libuv/libuv.c", "tokio/src/main.rs"):
+            in_peer = self.rows_in(file)
+            self.assertTrue(in_peer)
+            self.assertLessEqual(in_peer.items(), self.UNITS.items())
+
+    def test_each_row_is_explained(self):
+        headings = re.findall(r"^### (.+)$", (BENCH / "README.md").read_text(), re.MULTILINE)
+        self.assertCountEqual(re.findall(r"`(\w+)`", " ".join(headings)), self.UNITS)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 
 // Go's side of the benchmark, to the contract in bench.h: --list prints the rows, ROW does that row once and prints one
-// JSON line. The scheduler gets one processor (GOMAXPROCS=1), and two in the row `post`. The garbage collector runs as
-// it does in any program.
+// JSON line. The scheduler gets one processor (GOMAXPROCS=1), and two in the rows with other threads, `post` and
+// `executor_*`. The garbage collector runs as it does in any program.
 package main
 
 import (
@@ -21,12 +21,19 @@ type row struct {
 var rows = []row{
 	{"yield", "ns", 1, rowYield},
 	{"yield_100k", "ns", 1, rowYield100k},
+	{"queue", "ns", 1, rowQueue},
 	{"spawn", "ns", 1, rowSpawn},
 	{"spawn_batch", "ns", 1, rowSpawnBatch},
+	{"gather", "ns", 1, rowGather},
+	{"group", "ns", 1, rowGroup},
+	{"lock", "ns", 1, rowLock},
+	{"lock_uncontended", "ns", 1, rowLockUncontended},
 	{"timer_insert", "ns", 1, rowTimerInsert},
 	{"timer_cancel", "ns", 1, rowTimerCancel},
 	{"timer_fire", "ns", 1, rowTimerFire},
 	{"post", "ns", 2, rowPost},
+	{"executor_1", "ns", 2, rowExecutor1},
+	{"executor_64", "ns", 2, rowExecutor64},
 	{"memory_suspended", "B", 1, rowMemorySuspended},
 	{"memory_unstarted", "B", 1, rowMemoryUnstarted},
 }

@@ -6,15 +6,41 @@
 #ifndef BENCH_HOOP_ROWS_H
 #define BENCH_HOOP_ROWS_H
 
+#include <hoop/watchdog.h>
+
 #include "../bench.h"
+
+/* For the rows *_watchdog: no callback and no step of theirs takes so long. */
+static inline void watchdog_start(hoop_loop *loop)
+{
+    bench_require(hoop_watchdog_start(loop, 0.1) == 0, "no watchdog");
+}
 
 /* tasks.c */
 double row_yield(void);
 double row_yield_100k(void);
 double row_spawn(void);
 double row_spawn_batch(void);
+double row_yield_watchdog(void);
 double row_memory_suspended(void);
 double row_memory_unstarted(void);
+
+/* sync.c */
+double row_queue(void);
+double row_lock(void);
+double row_lock_uncontended(void);
+
+/* groups.c */
+double row_gather(void);
+double row_group(void);
+
+/* executor.c */
+double row_executor_1(void);
+double row_executor_64(void);
+
+/* callbacks.c */
+double row_call_soon(void);
+double row_call_soon_watchdog(void);
 
 /* timers.c */
 double row_timer_insert(void);

@@ -11,11 +11,12 @@
 /* The compiler must not see through a value that went through here. */
 #define OPAQUE(value) __asm__ volatile("" : "+r"(value))
 
-/* ---- yield, yield_100k ---- */
+/* ---- yield, yield_100k, yield_watchdog ---- */
 
 static struct {
     int tasks;
     int rounds;
+    bool has_watchdog;
     int started;
     int ended;
     int64_t start; /* when the first task was through its warm-up */
@@ -65,6 +66,8 @@ static int64_t yielder(void *arg)
 static int64_t yielders(void *arg)
 {
     (void)arg;
+    if (yields.has_watchdog)
+        watchdog_start(hoop_running_loop());
     hoop_task **tasks = bench_calloc((size_t)yields.tasks, sizeof *tasks);
     for (int i = 0; i < yields.tasks; i++)
         tasks[i] = hoop_create_task(yielder, NULL);
@@ -89,6 +92,12 @@ double row_yield(void)
 double row_yield_100k(void)
 {
     return measure_yields(BENCH_YIELD_MANY_TASKS, BENCH_YIELD_MANY_ROUNDS);
+}
+
+double row_yield_watchdog(void)
+{
+    yields.has_watchdog = true;
+    return measure_yields(BENCH_YIELD_TASKS, BENCH_YIELD_ROUNDS);
 }
 
 /* ---- spawn, spawn_batch ---- */

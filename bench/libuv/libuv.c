@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * libuv's side of the benchmark: timers, and posting from another thread. libuv has no
- * tasks, so it has no other row. Timers are handles in memory of ours, initialised before
- * the clock starts; libuv counts in milliseconds. uv_async_send carries nothing and
- * coalesces, so a post is what a program on libuv does: a queue under a mutex, then
- * uv_async_send.
+ * libuv's side of the benchmark: timers, posting from another thread, and functions that
+ * block. libuv has no tasks, so it has no other row. Timers are handles in memory of ours,
+ * initialised before the clock starts; libuv counts in milliseconds. uv_async_send carries
+ * nothing and coalesces, so a post is what a program on libuv does: a queue under a mutex,
+ * then uv_async_send. A function that blocks goes through uv_queue_work, and the callback
+ * that hears of its end submits the next one.
  */
 #include "../bench.h"
 
@@ -180,6 +181,60 @@ static double row_post(void)
     return inbox.ns_per_post;
 }
 
+struct caller {
+    uv_work_t work;
+    int calls_left;
+    int result; /* written by the other thread */
+};
+
+static void on_work(uv_work_t *work)
+{
+    struct caller *caller = work->data;
+    caller->result = 1;
+}
+
+static void on_worked(uv_work_t *work, int status)
+{
+    struct caller *caller = work->data;
+    bench_require(status == 0 && caller->result == 1, "a call failed");
+    caller->result = 0;
+    if (--caller->calls_left > 0)
+        uv_queue_work(work->loop, work, on_work, on_worked);
+}
+
+/* Each of COUNT callers makes so many calls, one after another. */
+static void callers_run(struct caller *callers, int count, int calls)
+{
+    uv_loop_t *loop = uv_default_loop();
+    for (int i = 0; i < count; i++) {
+        callers[i] = (struct caller){.work.data = &callers[i], .calls_left = calls};
+        uv_queue_work(loop, &callers[i].work, on_work, on_worked);
+    }
+    uv_run(loop, UV_RUN_DEFAULT); /* until there is no work */
+}
+
+static double measure_calls(int callers, int calls)
+{
+    struct caller all[BENCH_EXECUTOR_MANY_TASKS];
+    char threads[16];
+    snprintf(threads, sizeof threads, "%d", BENCH_EXECUTOR_THREADS);
+    setenv("UV_THREADPOOL_SIZE", threads, 1);
+    callers_run(all, callers, calls / 10);
+    int64_t start = bench_now();
+    callers_run(all, callers, calls);
+    return (double)(bench_now() - start) / callers / calls;
+}
+
+static double row_executor_1(void)
+{
+    return measure_calls(1, BENCH_EXECUTOR_CALLS);
+}
+
+static double row_executor_64(void)
+{
+    return measure_calls(BENCH_EXECUTOR_MANY_TASKS, BENCH_EXECUTOR_MANY_CALLS);
+}
+
 int main(int argc, char **argv)
 {
     static const struct bench_row rows[] = {
@@ -187,6 +242,8 @@ int main(int argc, char **argv)
         {"timer_cancel", "ns", row_timer_cancel},
         {"timer_fire", "ns", row_timer_fire},
         {"post", "ns", row_post},
+        {"executor_1", "ns", row_executor_1},
+        {"executor_64", "ns", row_executor_64},
         {0},
     };
     return bench_main(argc, argv, rows);

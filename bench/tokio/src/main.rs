@@ -3,8 +3,11 @@
 //! Tokio's side of the benchmark, to the contract in bench.h: --list prints the rows, ROW does that row once and prints
 //! one JSON line. Every row runs on a current_thread runtime with I/O and time enabled, as a server has them.
 
+mod executor;
+mod groups;
 mod machine;
 mod post;
+mod sync;
 mod tasks;
 mod timers;
 
@@ -21,12 +24,19 @@ const fn row(name: &'static str, unit: &'static str, measure: fn() -> f64) -> Ro
 const ROWS: &[Row] = &[
     row("yield", "ns", tasks::row_yield),
     row("yield_100k", "ns", tasks::row_yield_100k),
+    row("queue", "ns", sync::row_queue),
     row("spawn", "ns", tasks::row_spawn),
     row("spawn_batch", "ns", tasks::row_spawn_batch),
+    row("gather", "ns", groups::row_gather),
+    row("group", "ns", groups::row_group),
+    row("lock", "ns", sync::row_lock),
+    row("lock_uncontended", "ns", sync::row_lock_uncontended),
     row("timer_insert", "ns", timers::row_timer_insert),
     row("timer_cancel", "ns", timers::row_timer_cancel),
     row("timer_fire", "ns", timers::row_timer_fire),
     row("post", "ns", post::row_post),
+    row("executor_1", "ns", executor::row_executor_1),
+    row("executor_64", "ns", executor::row_executor_64),
     row("memory_suspended", "B", tasks::row_memory_suspended),
     row("memory_unstarted", "B", tasks::row_memory_unstarted),
 ];

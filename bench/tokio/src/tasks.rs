@@ -16,8 +16,8 @@ const YIELD_TASKS: usize = 1000;
 const YIELD_ROUNDS: usize = 20_000;
 const YIELD_MANY_TASKS: usize = 100_000;
 const YIELD_MANY_ROUNDS: usize = 50;
-const SPAWNS: usize = 5_000_000;
-const SPAWN_BATCH: usize = 1000;
+pub const SPAWNS: usize = 5_000_000;
+pub const SPAWN_BATCH: usize = 1000;
 const MEMORY_TASKS: usize = 1_000_000;
 const MEMORY_LOCALS: usize = 200;
 
