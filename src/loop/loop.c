@@ -86,10 +86,9 @@ static int poll_now(hoop_loop *loop)
     return loop->poller.ops->wait(&loop->poller, 0);
 }
 
-/* While another thread works for the loop, looks out for its post for at most TIMEOUT. To
- * be woken from sleep would take ten times as long as a short job (66 us instead of 4,
- * docs/decisions/0012-executor.md). True if something came. */
-static bool spin(hoop_loop *loop, int64_t timeout)
+/* While another thread works for the loop it is worth to look out for its post before going to
+ * sleep: to be woken takes ten times as long as a short job (docs/decisions/0012-executor.md). */
+static bool may_spin(hoop_loop *loop)
 {
     if (loop->outside_work == 0 || sys_processor_count() == 1)
         return false;
@@ -97,17 +96,22 @@ static bool spin(hoop_loop *loop, int64_t timeout)
         loop->spin_limit = SPIN_MAX_NS;
         loop->spins_skipped = 0;
     }
+    return loop->spin_limit > 0;
+}
+
+/* Looks out for at most TIMEOUT. True if something came. */
+static bool spin(hoop_loop *loop, int64_t timeout)
+{
     int64_t limit = loop->spin_limit < timeout ? loop->spin_limit : timeout;
-    for (int64_t start = sys_monotonic_now(); limit > 0;) {
+    int64_t start = sys_monotonic_now();
+    do {
         for (int i = 0; i < 8; i++)
             sys_relax();
         if (wake_is_pending(loop)) {
             loop->spin_limit = SPIN_MAX_NS;
             return true;
         }
-        if (sys_monotonic_now() - start >= limit)
-            break;
-    }
+    } while (sys_monotonic_now() - start < limit);
     loop->spin_limit = loop->spin_limit > SPIN_MIN_NS ? loop->spin_limit / 2 : 0;
     return false;
 }
@@ -115,13 +119,14 @@ static bool spin(hoop_loop *loop, int64_t timeout)
 /* Asks the kernel, and waits up to TIMEOUT unless another thread has posted. */
 static int poll_waiting(hoop_loop *loop, int64_t timeout)
 {
-    int rc = 0;
-    if (wake_is_pending(loop))
+    bool spins = may_spin(loop);
+    if (!spins && !wake_sleep(loop))
         return 0;
+    int rc = 0;
     if (loop->before_wait != NULL)
         loop->before_wait(loop->wait_arg);
     atomic_store_explicit(&loop->waiting, true, memory_order_relaxed);
-    if (!spin(loop, timeout) && wake_sleep(loop)) {
+    if (!spins || (!spin(loop, timeout) && wake_sleep(loop))) {
         loop->polls++;
         rc = loop->poller.ops->wait(&loop->poller, timeout);
     }

@@ -131,7 +131,7 @@ bool wake_sleep(hoop_loop *loop)
 {
     struct wake *wake = &loop->wake;
     spinlock_take(&wake->lock);
-    wake->sleeping = !wake_is_pending(loop);
+    wake->sleeping = wake->incoming.count == 0 && list_is_empty(&wake->incoming_nodes);
     bool may_sleep = wake->sleeping;
     spinlock_give(&wake->lock);
     return may_sleep;
