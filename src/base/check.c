@@ -7,6 +7,7 @@
 #include <hoop/error.h>
 #include <stdio.h>
 
+#include "base/backtrace.h"
 #include "base/sys.h"
 
 static _Thread_local int last_error;
@@ -62,12 +63,14 @@ int hoop_last_error(void)
     return last_error;
 }
 
-int misuse(bool explain, int code, const char *function)
+/* Not inlined, as its frame is left out of what it prints. */
+__attribute__((noinline)) int misuse(bool explain, int code, const char *function)
 {
     if (explain) {
+        void *callers[32];
         fprintf(stderr, "hoop: %s: %s (%s), called from:\n", function, hoop_strerror(code),
                 hoop_error_name(code));
-        sys_print_backtrace();
+        backtrace_print(callers, backtrace_take(callers, 32, 1), stderr);
     }
     return code;
 }

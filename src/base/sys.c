@@ -7,12 +7,14 @@
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
+#include <link.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -240,12 +242,6 @@ void sys_complain(const char *text, size_t length)
     (void)ignored;
 }
 
-void sys_print_backtrace(void)
-{
-    void *addresses[32];
-    backtrace_symbols_fd(addresses, backtrace(addresses, 32), STDERR_FILENO);
-}
-
 const char *sys_errno_name(int number)
 {
     return strerrorname_np(number);
@@ -254,4 +250,106 @@ const char *sys_errno_name(int number)
 const char *sys_errno_text(int number)
 {
     return strerrordesc_np(number);
+}
+
+size_t sys_backtrace(void **ret_addresses, size_t capacity)
+{
+    int count = backtrace(ret_addresses, capacity > INT32_MAX ? INT32_MAX : (int)capacity);
+    return count > 0 ? (size_t)count : 0;
+}
+
+struct module_search {
+    uintptr_t address;
+    struct sys_module *module;
+    bool is_past_program; /* the program itself comes first, and has no name */
+};
+
+static bool module_contains(const struct dl_phdr_info *info, uintptr_t address)
+{
+    for (size_t i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &info->dlpi_phdr[i];
+        if (header->p_type == PT_LOAD &&
+            address - (info->dlpi_addr + header->p_vaddr) < header->p_memsz)
+            return true;
+    }
+    return false;
+}
+
+static void copy_string(char *copy, size_t size, const char *string)
+{
+    size_t length = strnlen(string, size - 1);
+    memcpy(copy, string, length);
+    copy[length] = '\0';
+}
+
+/* /proc's link is true wherever the program goes; how it was called is the second best. */
+static void copy_program_path(char *path, size_t size)
+{
+    ssize_t length = fails() ? -1 : readlink("/proc/self/exe", path, size - 1);
+    if (length > 0) {
+        path[length] = '\0';
+        return;
+    }
+    const char *called = (const char *)getauxval(AT_EXECFN);
+    copy_string(path, size, called != NULL ? called : "program");
+}
+
+/* Is called under the dynamic linker's lock, so that nothing is unloaded meanwhile. */
+static int copy_module(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    (void)size;
+    struct module_search *search = arg;
+    struct sys_module *module = search->module;
+    bool is_program = !search->is_past_program;
+    search->is_past_program = true;
+    if (!module_contains(info, search->address))
+        return 0;
+    size_t headers_size = info->dlpi_phnum * sizeof(ElfW(Phdr));
+    module->base = info->dlpi_addr;
+    module->headers_size =
+        headers_size < SYS_MODULE_HEADERS_MAX ? headers_size : SYS_MODULE_HEADERS_MAX;
+    memcpy(module->headers, info->dlpi_phdr, module->headers_size);
+    if (is_program)
+        copy_program_path(module->path, sizeof module->path);
+    else
+        copy_string(module->path, sizeof module->path,
+                    info->dlpi_name[0] != '\0' ? info->dlpi_name : "[vdso]");
+    return 1;
+}
+
+/* Not by dladdr: its lock is held all through a library's constructor, and whoever asks may
+ * want to know where just that one hangs. */
+bool sys_find_module(uintptr_t address, struct sys_module *ret_module)
+{
+    struct module_search search = {.address = address, .module = ret_module};
+    return dl_iterate_phdr(copy_module, &search) != 0;
+}
+
+static int map_descriptor(int fd, void **ret_bytes, size_t *ret_size)
+{
+    struct stat status;
+    int rc = fails() ? -HOOP_TESTING_ERRNO : checked(fstat(fd, &status));
+    if (rc < 0)
+        return rc;
+    if (!S_ISREG(status.st_mode))
+        return -EINVAL;
+    if (fails())
+        return -HOOP_TESTING_ERRNO;
+    void *bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (bytes == MAP_FAILED)
+        return -errno; /* so it is for an empty file */
+    *ret_bytes = bytes;
+    *ret_size = (size_t)status.st_size;
+    return 0;
+}
+
+int sys_map_file(const char *path, void **ret_bytes, size_t *ret_size)
+{
+    const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY; /* whatever is there */
+    int fd = fails() ? -HOOP_TESTING_ERRNO : checked(open(path, flags));
+    if (fd < 0)
+        return fd;
+    int rc = map_descriptor(fd, ret_bytes, ret_size);
+    close(fd);
+    return rc;
 }

@@ -68,11 +68,30 @@ int sys_signal_stack(const stack_t *stack, stack_t *ret_old);
 size_t sys_signal_stack_size(void); /* what a handler needs on this processor */
 /* To stderr, from anywhere, signal handlers included. */
 void sys_complain(const char *text, size_t length);
-/* The call chain that leads here, to stderr; one line each. */
-void sys_print_backtrace(void);
 /* "ENOENT" and "No such file or directory", static; NULL for an unknown errno. */
 const char *sys_errno_name(int number);
 const char *sys_errno_text(int number);
+
+/* ---- the program and its libraries ---- */
+/* The return addresses of the call chain that leads here, innermost first; how many. The
+ * first call loads a library, which allocates. */
+size_t sys_backtrace(void **ret_addresses, size_t capacity);
+
+#define SYS_MODULE_PATH_MAX 4096
+#define SYS_MODULE_HEADERS_MAX ((size_t)1024)
+
+/* The program, or a library of it; too large for a small stack. */
+struct sys_module {
+    uintptr_t base;      /* what loading added to the addresses that the file speaks of */
+    size_t headers_size; /* bytes of HEADERS: all program headers, or as many as fit */
+    unsigned char headers[SYS_MODULE_HEADERS_MAX]; /* as in the file, if it is still the same */
+    char path[SYS_MODULE_PATH_MAX];                /* need not exist; never empty */
+};
+/* The module that ADDRESS is in. A copy, as modules can be unloaded at any time. */
+bool sys_find_module(uintptr_t address, struct sys_module *ret_module);
+
+/* A regular file's bytes, to read, until sys_unmap. */
+int sys_map_file(const char *path, void **ret_bytes, size_t *ret_size);
 
 static inline void sys_relax(void)
 {

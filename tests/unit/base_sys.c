@@ -19,13 +19,15 @@ static void each_wrapper_fails_when_it_is_told_to(void **state)
     (void)state;
     const size_t page = sys_page_size();
     char *memory = sys_map_lazily(2 * page);
+    void *bytes;
+    size_t size;
     struct epoll_event event;
     struct sigaction action;
     stack_t stack;
     int epoll = sys_epoll_create();
-    int results[8];
-    for (int call = 0; call < 8; call++) {
-        hoop_testing_fail_nth(HOOP_FAIL_SYSCALL, 1);
+    int results[11];
+    for (int call = 0; call < 11; call++) {
+        hoop_testing_fail_nth(HOOP_FAIL_SYSCALL, call < 9 ? 1 : (unsigned)call - 7);
         results[call] = call == 0   ? sys_epoll_create()
                         : call == 1 ? sys_epoll_control(epoll, EPOLL_CTL_ADD, 0, EPOLLIN, NULL)
                         : call == 2 ? sys_epoll_wait(epoll, &event, 1, INT64_MAX)
@@ -33,13 +35,14 @@ static void each_wrapper_fails_when_it_is_told_to(void **state)
                         : call == 4 ? sys_guard_install(memory, page)
                         : call == 5 ? sys_guard_protect(memory, page)
                         : call == 6 ? sys_signal_action(SIGSEGV, NULL, &action)
-                                    : sys_signal_stack(NULL, &stack);
+                        : call == 7 ? sys_signal_stack(NULL, &stack)
+                                    : sys_map_file("/proc/self/exe", &bytes, &size);
         assert_true(hoop_testing_failed());
     }
     hoop_testing_fail_nth(HOOP_FAIL_SYSCALL, 1);
     assert_null(sys_map_lazily(page));
     hoop_testing_fail_nth(0, 0);
-    for (int call = 0; call < 8; call++)
+    for (int call = 0; call < 11; call++)
         assert_int_equal(results[call], -HOOP_TESTING_ERRNO);
     memory[0] = 1; /* neither guard was put up */
     sys_unmap(memory, 2 * page);
@@ -129,6 +132,35 @@ static void trimmed_memory_reads_as_zero(void **state)
     sys_unmap(memory, size);
 }
 
+static void a_file_can_be_mapped_if_it_is_one(void **state)
+{
+    (void)state;
+    void *bytes;
+    size_t size;
+    assert_int_equal(sys_map_file("/proc/self/exe", &bytes, &size), 0);
+    assert_memory_equal(bytes, "\177ELF", 4);
+    sys_unmap(bytes, size);
+    assert_int_equal(sys_map_file("/no/such/file", &bytes, &size), -ENOENT);
+    assert_int_equal(sys_map_file("/", &bytes, &size), -EINVAL);
+    assert_int_equal(sys_map_file("/dev/null", &bytes, &size), -EINVAL);
+}
+
+static void a_module_is_found_by_any_address_in_it(void **state)
+{
+    (void)state;
+    struct sys_module own;
+    static int datum;
+    assert_true(sys_find_module((uintptr_t)nothing, &own));
+    assert_string_equal(strrchr(own.path, '/'), "/unit_base_sys");
+    assert_true(sys_find_module((uintptr_t)&datum, &own));
+    assert_string_equal(strrchr(own.path, '/'), "/unit_base_sys");
+    assert_false(sys_find_module(0, &own));
+    assert_false(sys_find_module((uintptr_t)&own, &own));
+    hoop_testing_fail_nth(HOOP_FAIL_SYSCALL, 1); /* then it has the name it was called by */
+    assert_true(sys_find_module((uintptr_t)nothing, &own));
+    assert_string_equal(strrchr(own.path, '/'), "/unit_base_sys");
+}
+
 static void errno_values_have_names_and_texts(void **state)
 {
     (void)state;
@@ -148,6 +180,8 @@ int main(void)
         BEHAVIOUR(a_signal_ends_a_wait_without_an_error),
         BEHAVIOUR(every_descriptor_is_closed_on_exec),
         BEHAVIOUR(trimmed_memory_reads_as_zero),
+        BEHAVIOUR(a_file_can_be_mapped_if_it_is_one),
+        BEHAVIOUR(a_module_is_found_by_any_address_in_it),
         BEHAVIOUR(errno_values_have_names_and_texts),
     };
     return cmocka_run_group_tests_name("sys", tests, NULL, NULL);
