@@ -11,13 +11,16 @@
  * Threads: one loop a thread. Every function here must be called from the thread
  * that runs the loop (or, while it does not run, from any one thread at a time),
  * but for those whose name ends in _threadsafe, hoop_loop_ref and
- * hoop_loop_unref. In debug mode those that schedule or watch check this (HOOP_ETHREAD).
+ * hoop_loop_unref. In debug mode this is checked: they return HOOP_ETHREAD or, if they have no
+ * way to, only complain.
  *
  * Time is in seconds, as a double, of the loop's own clock (hoop_time). No
  * function here suspends the calling task.
  */
 #ifndef HOOP_LOOP_H
 #define HOOP_LOOP_H
+
+#include <stdio.h>
 
 #include "types.h"
 
@@ -41,9 +44,11 @@ typedef enum hoop_clock {
 /* All zero is the default. */
 typedef struct hoop_loop_options {
     hoop_clock clock;
-    bool debug;              /* check for misuse and explain it on stderr; also switched on by a
+    bool debug;              /* check for misuse and explain it on stderr, remember where tasks and
+                            futures were made, report slow callbacks; also switched on by a
                             non-empty environment variable HOOP_DEBUG */
     bool no_overflow_report; /* leave SIGSEGV alone: a task's stack overflow is then not named */
+    double watchdog;         /* not 0: hoop_watchdog_start with so many seconds (watchdog.h) */
     size_t stack_size;       /* of each task's stack unless its options say otherwise, rounded up to
                             pages; 0: HOOP_STACK_SIZE_DEFAULT */
     size_t stack_cache;      /* how many free stacks stay resident for reuse; 0: 4096 */
@@ -143,7 +148,8 @@ HOOP_API hoop_handle hoop_call_at(hoop_loop *loop, double when, hoop_callback_fn
 HOOP_API double hoop_time(const hoop_loop *loop);
 
 /* Cancels a callback that has not begun. Returns 1, or 0 if the handle names
- * nothing (it ran, was cancelled, is an error code). ARG is the caller's again. */
+ * nothing (it ran, was cancelled, is an error code), or HOOP_ETHREAD (debug mode). ARG is the
+ * caller's again. */
 HOOP_API int hoop_handle_cancel(hoop_loop *loop, hoop_handle handle);
 HOOP_API bool hoop_handle_is_pending(const hoop_loop *loop, hoop_handle handle);
 /* When a pending timer is due; -ENOENT if the handle names no pending timer. */
@@ -168,6 +174,9 @@ HOOP_API int hoop_remove_writer(hoop_loop *loop, int fd);
 
 /* ---- what went wrong ------------------------------------------------------ */
 
+/* Where something was made: the call chain that led there, kept in debug mode. */
+typedef struct hoop_origin hoop_origin;
+
 /* A problem that no caller is there to be told of. Pointers are valid during the
  * call only. */
 typedef struct hoop_exception {
@@ -176,6 +185,7 @@ typedef struct hoop_exception {
     const char *error_message; /* what hoop_error_set attached, NULL if nothing */
     hoop_task *task;           /* the task it is about, or NULL */
     hoop_future *future;       /* the future it is about, or NULL */
+    const hoop_origin *origin; /* in debug mode, where the thing was made that it is about, or NULL */
 } hoop_exception;
 
 typedef void (*hoop_exception_fn)(hoop_loop *loop, const hoop_exception *exception, void *arg);
@@ -186,6 +196,9 @@ HOOP_API void hoop_set_exception_handler(hoop_loop *loop, hoop_exception_fn fn, 
  * for the default one only, which may also be called from inside of a handler. */
 HOOP_API void hoop_call_exception_handler(hoop_loop *loop, const hoop_exception *exception);
 HOOP_API void hoop_default_exception_handler(hoop_loop *loop, const hoop_exception *exception);
+
+/* Prints an origin, a line for each call; NULL prints nothing. */
+HOOP_API void hoop_print_origin(const hoop_origin *origin, FILE *out);
 
 /* ---- looking inside ------------------------------------------------------- */
 

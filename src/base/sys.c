@@ -148,6 +148,24 @@ int sys_thread_start(pthread_t *ret_thread, void *(*fn)(void *arg), void *arg, c
     return 0;
 }
 
+int sys_thread_id(void)
+{
+    static _Thread_local int known;
+    if (known == 0)
+        known = gettid();
+    return known;
+}
+
+int sys_thread_signal(int thread_id, int signal)
+{
+    return fails() ? -HOOP_TESTING_ERRNO : checked(tgkill(getpid(), thread_id, signal));
+}
+
+bool sys_is_main_thread(void)
+{
+    return gettid() == getpid();
+}
+
 unsigned sys_processor_count(void)
 {
     static atomic_uint known;
@@ -228,6 +246,17 @@ int sys_signal_action(int signal, const struct sigaction *action, struct sigacti
 int sys_signal_stack(const stack_t *stack, stack_t *ret_old)
 {
     return fails() ? -HOOP_TESTING_ERRNO : checked(sigaltstack(stack, ret_old));
+}
+
+void sys_signal_reset(int signal)
+{
+    sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+}
+
+void sys_signal_die(int signal)
+{
+    sys_signal_reset(signal);
+    raise(signal);
 }
 
 size_t sys_signal_stack_size(void)

@@ -43,6 +43,10 @@ void sys_sleep(int64_t duration);
 /* ---- threads and processors ---- */
 /* A thread that runs FN(ARG), named NAME (15 bytes are kept); it gets no signals. */
 int sys_thread_start(pthread_t *ret_thread, void *(*fn)(void *arg), void *arg, const char *name);
+bool sys_is_main_thread(void);
+/* The calling thread's number, and a signal for the thread with that number. */
+int sys_thread_id(void);
+int sys_thread_signal(int thread_id, int signal);
 /* On how many processors this process may run: read once. */
 unsigned sys_processor_count(void);
 /* Tells the processor that we spin. */
@@ -65,6 +69,8 @@ void sys_trim(void *memory, size_t size);
 /* ---- signals and errors ---- */
 int sys_signal_action(int signal, const struct sigaction *action, struct sigaction *ret_old);
 int sys_signal_stack(const stack_t *stack, stack_t *ret_old);
+void sys_signal_reset(int signal);  /* back to its default action */
+void sys_signal_die(int signal);    /* as by its default action; in a handler: once that returns */
 size_t sys_signal_stack_size(void); /* what a handler needs on this processor */
 /* To stderr, from anywhere, signal handlers included. */
 void sys_complain(const char *text, size_t length);

@@ -5,7 +5,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <hoop/watchdog.h>
+
 #include "base/alloc.h"
+#include "base/backtrace.h"
 #include "base/clock.h"
 #include "base/sys.h"
 #include "loop/loop.h"
@@ -20,9 +23,17 @@ static bool are_valid(const hoop_loop_options *options)
 {
     bool is_known_clock =
         options->clock == HOOP_CLOCK_MONOTONIC || options->clock == HOOP_CLOCK_VIRTUAL;
-    return is_known_clock &&
+    bool is_time = options->watchdog == 0 ||
+                   (options->watchdog >= 0.001 && options->watchdog <= (double)INT32_MAX);
+    return is_known_clock && is_time &&
            (options->stack_size == 0 || (options->stack_size >= HOOP_STACK_SIZE_MIN &&
                                          options->stack_size <= HOOP_STACK_SIZE_MAX));
+}
+
+static int start_watchdog(hoop_loop *loop)
+{
+    return loop->options.watchdog > 0 ? hoop_watchdog_start(loop, loop->options.watchdog)
+                                      : watchdog_start_from_environment(loop);
 }
 
 hoop_loop *hoop_new_event_loop_with(const hoop_loop_options *options)
@@ -58,6 +69,13 @@ hoop_loop *hoop_new_event_loop_with(const hoop_loop_options *options)
         return fail_new(loop, rc);
     }
     loop->now = hoop_time_ns(loop);
+    if (loop->debug)
+        backtrace_prepare(); /* not on a task's small stack */
+    rc = start_watchdog(loop);
+    if (rc < 0) {
+        hoop_close(loop);
+        return failed(rc);
+    }
     return loop;
 }
 
@@ -86,6 +104,7 @@ int hoop_close(hoop_loop *loop)
         return 0;
     if (loop->running || loop->closed)
         return misuse(loop->debug, loop->closed ? HOOP_ECLOSED : HOOP_ERUNNING, __func__);
+    hoop_watchdog_stop(loop);
     loop->closed = true; /* first: what is called from here on cannot use it any more */
     drop_queue(loop->ready);
     drop_queue(loop->batch);
@@ -139,6 +158,11 @@ int loop_check_closely(const hoop_loop *loop, const char *function)
         return misuse(false, HOOP_ENOLOOP, function);
     if (loop->closed)
         return misuse(loop->debug, HOOP_ECLOSED, function);
+    return loop_check_thread(loop, function);
+}
+
+int loop_check_thread_closely(const hoop_loop *loop, const char *function)
+{
     if (loop->debug && loop->running && !pthread_equal(loop->thread, pthread_self()))
         return misuse(true, HOOP_ETHREAD, function);
     return 0;
@@ -162,6 +186,8 @@ hoop_loop *hoop_running_loop(void)
 void hoop_set_debug(hoop_loop *loop, bool debug)
 {
     loop->debug = debug;
+    if (debug)
+        backtrace_prepare();
 }
 
 bool hoop_get_debug(const hoop_loop *loop)

@@ -258,6 +258,7 @@ static int run_begin(hoop_loop *loop, const char *function)
         return rc;
     loop->running = true;
     loop->thread = pthread_self();
+    loop->thread_id = sys_thread_id();
     running_loop = loop;
     loop_count_step(loop);
     atomic_store_explicit(&loop->waiting, false, memory_order_release);
@@ -308,6 +309,7 @@ int hoop_run_once(hoop_loop *loop, double timeout)
 
 void hoop_stop(hoop_loop *loop)
 {
+    (void)loop_check_thread(loop, __func__);
     loop->stopping = true;
 }
 

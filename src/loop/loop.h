@@ -62,12 +62,17 @@ struct handle_pool {
     struct handle *free; /* linked through next_free */
 };
 
+struct watchdog; /* watchdog.c */
+
 struct fd_callbacks; /* watch.c: the reader and writer of one descriptor */
 
 /* What the task layer hangs on a loop; the loop knows no more of it than this. */
 struct loop_extension {
     void (*run_begins)(struct loop_extension *extension); /* in the loop's thread */
     void (*close)(struct loop_extension *extension);      /* ends and frees it */
+    /* Writes what runs now, "task 'x' #7", or nothing if it knows of nothing. Called in a
+     * signal handler, in the loop's thread. */
+    void (*describe)(const struct loop_extension *extension, char *buffer, size_t size);
 };
 
 struct hoop_loop {
@@ -106,6 +111,8 @@ struct hoop_loop {
     hoop_loop_options options;
     int64_t virtual_now; /* the virtual clock */
     pthread_t thread;    /* valid while running */
+    int thread_id;       /* the kernel's number of it */
+    struct watchdog *watchdog; /* owned, or NULL */
     double slow_callback_duration;
 
     hoop_exception_fn exception_handler; /* NULL: the default one */
@@ -132,6 +139,15 @@ static inline int loop_check(const hoop_loop *loop, const char *function)
     return loop_check_closely(loop, function);
 }
 
+/* 0, or HOOP_ETHREAD: in debug mode FUNCTION complains if LOOP runs in another thread. For the
+ * layers above as well. */
+int loop_check_thread_closely(const hoop_loop *loop, const char *function);
+
+static inline int loop_check_thread(const hoop_loop *loop, const char *function)
+{
+    return LIKELY(!loop->debug) ? 0 : loop_check_thread_closely(loop, function);
+}
+
 /* 0, or why FUNCTION cannot run LOOP in this thread now. For the layer above as well. */
 int loop_check_run(const hoop_loop *loop, const char *function);
 
@@ -150,6 +166,8 @@ static inline void loop_push(hoop_loop *loop, hoop_ready *ready)
 
 static inline hoop_ready *loop_next_ready(hoop_loop *loop)
 {
+    if (UNLIKELY(loop->debug)) /* each step is timed, in task_run */
+        return NULL;
     if (UNLIKELY(list_is_empty(loop->batch)) && !loop_begin_next_batch(loop))
         return NULL;
     return CONTAINER_OF(loop->batch->next, hoop_ready, link);
@@ -208,6 +226,9 @@ static inline bool wake_is_pending(const hoop_loop *loop)
 
 /* watch.c */
 void descriptors_done(hoop_loop *loop);
+
+/* watchdog.c */
+int watchdog_start_from_environment(hoop_loop *loop);
 
 /* timer.c */
 /* Runs `expire` of each timer that is due at loop->now. */

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/context.h"
 #include "loop/loop.h"
+#include "loop/slow.h"
 
 #define HANDLES_PER_CHUNK 256
 #define LAST_GENERATION 0x7fffffffu /* keeps handles >= 0; the first is 1: no handle is 0 */
@@ -41,6 +42,7 @@ void hoop_ready_init(hoop_ready *ready, void (*run)(hoop_ready *ready))
 
 void hoop_ready_push(hoop_loop *loop, hoop_ready *ready)
 {
+    (void)loop_check_thread(loop, __func__);
     if (!list_is_linked(&ready->link))
         loop_push(loop, ready);
 }
@@ -81,7 +83,8 @@ static void handle_run(hoop_ready *ready)
     struct handle *handle = CONTAINER_OF(ready, struct handle, ready);
     hoop_callback_fn fn = handle->fn;
     void *arg = handle->arg;
-    context_call(handle_release(handle), fn, arg); /* released first: it cannot cancel itself */
+    hoop_loop *loop = handle->loop;
+    loop_call(loop, handle_release(handle), fn, arg); /* released first: it cannot cancel itself */
 }
 
 static void handle_expire(hoop_timer *timer)
@@ -213,9 +216,10 @@ hoop_handle(hoop_call_at)(hoop_loop *loop, double when, hoop_callback_fn fn, voi
 
 int hoop_handle_cancel(hoop_loop *loop, hoop_handle name)
 {
-    struct handle *handle = handle_find(loop, name);
+    int rc = loop_check_thread(loop, __func__);
+    struct handle *handle = rc == 0 ? handle_find(loop, name) : NULL;
     if (handle == NULL)
-        return 0;
+        return rc;
     hoop_timer_stop(loop, &handle->timer);
     hoop_ready_remove(&handle->ready);
     context_unref(handle_release(handle));

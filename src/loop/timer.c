@@ -19,6 +19,9 @@ int hoop_timer_start(hoop_loop *loop, hoop_timer *timer, int64_t deadline)
 {
     if (UNLIKELY(loop->closed))
         return HOOP_ECLOSED;
+    int rc = loop_check_thread(loop, __func__);
+    if (UNLIKELY(rc < 0))
+        return rc;
     timer->deadline = deadline;
     if (deadline <= loop->now + SOON_NS)
         loop_poll_soon(loop);
@@ -27,6 +30,7 @@ int hoop_timer_start(hoop_loop *loop, hoop_timer *timer, int64_t deadline)
 
 void hoop_timer_stop(hoop_loop *loop, hoop_timer *timer)
 {
+    (void)loop_check_thread(loop, __func__);
     if (timer->position != 0)
         heap_remove(&loop->timers, timer);
 }

@@ -14,6 +14,7 @@
 #include "base/context.h"
 #include "base/sys.h"
 #include "loop/loop.h"
+#include "loop/slow.h"
 
 /* A list that grew beyond this is freed once it is empty. */
 #define POSTS_KEPT 4096
@@ -97,7 +98,7 @@ static void run_posts(hoop_ready *ready)
     struct post_list *posts = &loop->wake.running;
     for (size_t i = 0; i < posts->count; i++) {
         struct post post = posts->items[i];
-        context_call(post.context, post.fn, post.arg);
+        loop_call(loop, post.context, post.fn, post.arg);
     }
     posts->count = 0;
     if (posts->capacity > POSTS_KEPT)

@@ -10,6 +10,7 @@
 #include "base/context.h"
 #include "base/sys.h"
 #include "loop/loop.h"
+#include "loop/slow.h"
 
 /* ---- edge-triggered watches ---- */
 
@@ -41,6 +42,7 @@ void hoop_watch_clear(hoop_watch *watch, unsigned flags)
 
 void hoop_watch_stop(hoop_loop *loop, hoop_watch *watch)
 {
+    (void)loop_check_thread(loop, __func__);
     if (watch->fd < 0)
         return;
     if (loop->poller.fd >= 0)
@@ -70,7 +72,7 @@ static void fd_callback_run(hoop_ready *ready)
 {
     struct fd_callback *callback = CONTAINER_OF(ready, struct fd_callback, ready);
     /* It may remove this very watch. */
-    context_call(context_ref(callback->context), callback->fn, callback->arg);
+    loop_call(running_loop, context_ref(callback->context), callback->fn, callback->arg);
 }
 
 static void descriptor_notify(hoop_watch *watch, unsigned events)

@@ -48,6 +48,8 @@ bool hoop_task_cancel(hoop_task *task)
     if (task->future.done)
         return false;
     struct scheduler *scheduler = task->scheduler;
+    if (loop_check_thread(scheduler->loop, __func__) < 0)
+        return false;
     bool is_outermost = cancel_begin(scheduler);
     walk_append(scheduler, task);
     if (is_outermost)

@@ -14,6 +14,7 @@ struct hoop_coroutine {
     hoop_coroutine_fn fn;
     void *arg;
     const char *name;
+    struct hoop_origin *origin; /* where it was made, in debug mode */
 };
 
 hoop_coroutine *hoop_coroutine_new_named(hoop_loop *loop, hoop_coroutine_fn fn, void *arg,
@@ -29,6 +30,8 @@ hoop_coroutine *hoop_coroutine_new_named(hoop_loop *loop, hoop_coroutine_fn fn, 
     if (coroutine == NULL)
         return failed(-ENOMEM);
     *coroutine = (hoop_coroutine){.loop = loop, .fn = fn, .arg = arg, .name = name};
+    if (loop->debug)
+        coroutine->origin = origin_capture();
     list_append(&scheduler->coroutines, &coroutine->link);
     return coroutine;
 }
@@ -38,6 +41,7 @@ void hoop_coroutine_free(hoop_coroutine *coroutine)
     if (coroutine == NULL)
         return;
     list_remove(&coroutine->link);
+    origin_free(coroutine->origin);
     alloc_free(coroutine);
 }
 
@@ -66,6 +70,7 @@ void coroutines_drop(struct scheduler *scheduler)
         hoop_exception exception = {
             .message = "coroutine object was never started",
             .error_message = coroutine->name,
+            .origin = coroutine->origin,
         };
         hoop_call_exception_handler(scheduler->loop, &exception);
         hoop_coroutine_free(coroutine);

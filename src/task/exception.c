@@ -6,6 +6,7 @@
 #include <hoop/task.h>
 #include <stdio.h>
 
+#include "base/origin.h"
 #include "loop/loop.h"
 
 void hoop_set_exception_handler(hoop_loop *loop, hoop_exception_fn fn, void *arg)
@@ -27,6 +28,15 @@ void hoop_default_exception_handler(hoop_loop *loop, const hoop_exception *excep
     if (exception->error_message != NULL)
         fprintf(stderr, ": %s", exception->error_message);
     fputc('\n', stderr);
+    if (exception->origin != NULL) {
+        fputs("created at:\n", stderr);
+        origin_print(exception->origin, stderr);
+    }
+}
+
+void hoop_print_origin(const hoop_origin *origin, FILE *out)
+{
+    origin_print(origin, out);
 }
 
 void hoop_call_exception_handler(hoop_loop *loop, const hoop_exception *exception)

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 
 #include "base/alloc.h"
+#include "loop/slow.h"
 #include "task/scheduler.h"
 
 static void drop_callbacks(hoop_future *future);
@@ -54,6 +55,7 @@ static void report_unretrieved(hoop_future *future)
         .error_message = future->message,
         .task = future->is_task ? CONTAINER_OF(future, hoop_task, future) : NULL,
         .future = future,
+        .origin = future->origin,
     };
     hoop_call_exception_handler(future->loop, &exception);
     future->references--;
@@ -80,6 +82,7 @@ hoop_future *hoop_future_new(hoop_loop *loop)
     hoop_future *future = scheduler != NULL ? alloc_zeroed(sizeof *future) : NULL;
     if (future == NULL)
         return failed(-ENOMEM);
+    future->origin = loop->debug ? origin_capture() : NULL;
     list_init(&future->observers);
     list_append(&scheduler->futures, &future->link);
     future->loop = loop;
@@ -111,6 +114,10 @@ void future_end(hoop_future *future)
         drop_callbacks(future);
     if (UNLIKELY(future->message != NULL))
         future_set_message(future, future->result, NULL);
+    if (UNLIKELY(future->origin != NULL)) {
+        origin_free(future->origin);
+        future->origin = NULL;
+    }
     list_remove(&future->link);
     if (LIKELY(future->is_task))
         task_free(CONTAINER_OF(future, hoop_task, future));
@@ -119,14 +126,17 @@ void future_end(hoop_future *future)
 }
 
 /* 0, or why the outcome cannot be set from outside. */
-static int check_settable(const hoop_future *future)
+static int check_settable(const hoop_future *future, const char *function)
 {
-    return future->is_task ? HOOP_ENOTFUTURE : future->done ? HOOP_EDONE : 0;
+    if (future->is_task)
+        return HOOP_ENOTFUTURE;
+    int rc = future->loop != NULL ? loop_check_thread(future->loop, function) : 0;
+    return rc < 0 ? rc : future->done ? HOOP_EDONE : 0;
 }
 
 int hoop_future_set_result(hoop_future *future, int64_t result)
 {
-    int rc = result < 0 ? -EINVAL : check_settable(future);
+    int rc = result < 0 ? -EINVAL : check_settable(future, __func__);
     if (rc == 0)
         future_resolve(future, result);
     return rc;
@@ -134,7 +144,7 @@ int hoop_future_set_result(hoop_future *future, int64_t result)
 
 int hoop_future_set_error(hoop_future *future, int64_t code, const char *format, ...)
 {
-    int rc = code >= 0 ? -EINVAL : check_settable(future);
+    int rc = code >= 0 ? -EINVAL : check_settable(future, __func__);
     if (rc < 0)
         return rc;
     char *message = NULL;
@@ -153,7 +163,7 @@ bool hoop_future_cancel(hoop_future *future)
 {
     if (future->is_task)
         return hoop_task_cancel(CONTAINER_OF(future, hoop_task, future));
-    if (future->done)
+    if (future->done || (future->loop != NULL && loop_check_thread(future->loop, __func__) < 0))
         return false;
     future_resolve(future, -ECANCELED);
     return true;
@@ -218,9 +228,13 @@ static void done_callback_run(hoop_ready *ready)
     void *arg = callback->arg;
     hoop_context *context = context_ref(callback->context);
     done_callback_free(callback);
+    int64_t start = running_loop->debug ? slow_begin() : 0;
     hoop_context **outer = context_enter(&context);
     fn(future, arg);
     context_enter(outer);
+    double seconds = start != 0 ? slow_took(running_loop, start) : 0;
+    if (seconds > 0)
+        slow_report_callback((const void *)(uintptr_t)fn, seconds);
     context_unref(context);
     hoop_future_unref(future);
 }

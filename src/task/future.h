@@ -8,6 +8,7 @@
 #include <hoop/future.h>
 
 #include "base/list.h"
+#include "base/origin.h"
 #include "task/wait.h"
 
 struct hoop_future {
@@ -16,6 +17,7 @@ struct hoop_future {
     hoop_loop *loop;     /* NULL once that is closed */
     int64_t result;      /* once done, the outcome; before, the code that `message` is of */
     char *message;       /* owned; NULL if there is none */
+    struct hoop_origin *origin; /* where it was made, in debug mode; owned */
     uint32_t references;
     bool is_task;
     bool done;

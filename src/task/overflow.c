@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/sys.h"
+#include "base/text.h"
 #include "task/scheduler.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -21,32 +22,14 @@ static pthread_key_t thread_key;
 static pthread_once_t thread_key_once = PTHREAD_ONCE_INIT;
 static _Thread_local bool thread_is_watched;
 
-/* Appends TEXT to BUFFER of SIZE bytes, cut if need be; returns the new length. */
-static size_t append(char *buffer, size_t size, size_t length, const char *text)
-{
-    while (*text != '\0' && length < size)
-        buffer[length++] = *text++;
-    return length;
-}
-
-static size_t append_number(char *buffer, size_t size, size_t length, size_t number)
-{
-    char digits[24] = "";
-    char *first = digits + sizeof digits - 1;
-    do
-        *--first = (char)('0' + number % 10);
-    while ((number /= 10) > 0);
-    return append(buffer, size, length, first);
-}
-
 static void complain(const hoop_task *task)
 {
     char text[256];
-    size_t length = append(text, sizeof text - 16, 0, "hoop: stack overflow in task '");
-    length = append(text, sizeof text - 48, length, task->name);
-    length = append(text, sizeof text, length, "' (");
-    length = append_number(text, sizeof text, length, task->stack->size / 1024);
-    length = append(text, sizeof text, length, " KiB)\n");
+    size_t length = text_append(text, sizeof text - 48, 0, "hoop: stack overflow in task '");
+    length = text_append(text, sizeof text - 48, length, task->name);
+    length = text_append(text, sizeof text, length, "' (");
+    length = text_append_number(text, sizeof text, length, task->stack->size / 1024);
+    length = text_append(text, sizeof text, length, " KiB)\n");
     sys_complain(text, length);
 }
 

@@ -7,8 +7,11 @@
 #include "task/scheduler.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 #include "base/alloc.h"
+#include "base/text.h"
+#include "loop/slow.h"
 
 /* How many awaits whose result is there a task may make in one step. */
 #define BUDGET 128
@@ -119,18 +122,42 @@ __attribute__((noinline)) void scheduler_yield(struct scheduler *scheduler)
     suspend(scheduler, task);
 }
 
-__attribute__((noinline)) void task_run(hoop_ready *ready)
+static __attribute__((noinline)) void take_step(struct scheduler *scheduler, hoop_task *task)
 {
-    hoop_task *task = CONTAINER_OF(ready, hoop_task, ready);
-    struct scheduler *scheduler = task->scheduler;
-    if (task->stack == NULL && !task_begin(task)) {
-        task_finish(task, -ENOMEM);
-        return;
-    }
     make_current(scheduler, task);
     coro_switch(&scheduler->root, &task->coro);
     assert(scheduler->current == NULL);
     reap(scheduler);
+}
+
+/* In debug mode: says so if the step took long. */
+static void take_timed_step(struct scheduler *scheduler, hoop_task *task)
+{
+    hoop_task_ref(task); /* it may end in this step */
+    int64_t start = slow_begin();
+    take_step(scheduler, task);
+    double seconds = slow_took(scheduler->loop, start);
+    if (seconds > 0) {
+        fprintf(stderr, "hoop: a step of task '%s' #%" PRIu64 " took %.3f s\n", task->name, task->id,
+                seconds);
+        if (task->future.origin != NULL) {
+            fputs("created at:\n", stderr);
+            origin_print(task->future.origin, stderr);
+        }
+    }
+    hoop_task_unref(task);
+}
+
+void task_run(hoop_ready *ready)
+{
+    hoop_task *task = CONTAINER_OF(ready, hoop_task, ready);
+    struct scheduler *scheduler = task->scheduler;
+    if (task->stack == NULL && !task_begin(task))
+        task_finish(task, -ENOMEM);
+    else if (LIKELY(!scheduler->loop->debug))
+        take_step(scheduler, task);
+    else
+        take_timed_step(scheduler, task);
 }
 
 __attribute__((noinline)) void task_run_eagerly(hoop_task *task)
@@ -162,6 +189,18 @@ static void run_begins(struct loop_extension *extension)
         overflow_watch();
 }
 
+static void describe(const struct loop_extension *extension, char *buffer, size_t size)
+{
+    const struct scheduler *scheduler = (const struct scheduler *)(const void *)extension;
+    const hoop_task *task = scheduler->current;
+    if (task == NULL)
+        return;
+    size_t length = text_append(buffer, size, 0, "task '");
+    length = text_append(buffer, size, length, task->name);
+    length = text_append(buffer, size, length, "' #");
+    text_append_number(buffer, size, length, task->id);
+}
+
 static void scheduler_close(struct loop_extension *extension)
 {
     struct scheduler *scheduler = (struct scheduler *)(void *)extension;
@@ -191,7 +230,7 @@ struct scheduler *scheduler_new(hoop_loop *loop)
     struct scheduler *scheduler = alloc_zeroed(sizeof *scheduler);
     if (scheduler == NULL)
         return NULL;
-    scheduler->extension = (struct loop_extension){run_begins, scheduler_close};
+    scheduler->extension = (struct loop_extension){run_begins, scheduler_close, describe};
     scheduler->loop = loop;
     list_init(&scheduler->tasks);
     list_init(&scheduler->futures);

@@ -88,6 +88,8 @@ static hoop_task *task_new(struct scheduler *scheduler, hoop_coroutine_fn fn, vo
     task->cancel_walk = 0;
     task->stack_size = 0;
     task->group = NULL;
+    if (UNLIKELY(scheduler->loop->debug))
+        task->future.origin = origin_capture();
     scheduler->task_count++;
     if (copy_size > 0)
         task->arg = memcpy(task->copy, arg, copy_size);
@@ -207,6 +209,7 @@ void task_report_pending(hoop_task *task)
         .message = "task was destroyed but it is pending",
         .task = task,
         .future = &task->future,
+        .origin = task->future.origin,
     };
     hoop_call_exception_handler(task->scheduler->loop, &exception);
 }
