@@ -294,6 +294,11 @@ static int64_t wait_for_ever(void *barrier)
     return rc;
 }
 
+static void reset(void *barrier)
+{
+    hoop_barrier_reset(barrier);
+}
+
 /* The barrier goes before the loop does, which is allowed as nobody waits at it any more. */
 static void reset_and_free(void *barrier)
 {
@@ -307,6 +312,8 @@ static void closing_the_loop_makes_its_tasks_leave(void **state)
     hoop_barrier *barrier = hoop_barrier_new(2);
     close_while_it_waits(wait_for_ever, barrier, NULL);
     assert_int_equal(hoop_barrier_waiting(barrier), 0);
+    close_while_it_waits(wait_for_ever, barrier, reset);
+    assert_int_equal(hoop_barrier_waiting(barrier), 0); /* it does not leave twice */
     close_while_it_waits(wait_for_ever, barrier, reset_and_free);
 }
 
