@@ -67,9 +67,10 @@ typedef struct hoop_local {
     const void *key;
     /* A runner is about to close the loop: called in a task of it, may suspend. May be NULL. */
     void (*shutdown)(struct hoop_local *local);
-    /* The loop is being closed: nothing of it runs any more, but its tasks' frames are still
-     * there, and posts are still taken. Called last added first; must see to it that no post
-     * comes from here on that lies in such a frame, and free the local. */
+    /* The loop is being closed: nothing of it runs any more, posts are refused and those that
+     * were made have been returned, but its tasks' frames are still there. Called last added
+     * first; must see to it that no other thread uses such a frame or the loop from here on,
+     * and free the local. */
     void (*close)(struct hoop_local *local);
 } hoop_local;
 

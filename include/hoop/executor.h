@@ -64,8 +64,9 @@ HOOP_API HOOP_MUST_CHECK hoop_future *hoop_executor_submit(hoop_executor *execut
 /* Takes no more functions (HOOP_ESHUTDOWN), and waits until those that were submitted have
  * been run and the threads have ended, SECONDS at most (INFINITY: no limit). In a task it
  * suspends, a cancellation point; elsewhere it blocks. Returns 0, -ETIMEDOUT or -ECANCELED
- * (the threads go on and end by themselves; it may be called again), -EINVAL for a negative or NaN
- * time, -EDEADLK in a thread of the executor itself. */
+ * (the threads go on and end by themselves; it may be called again), -ENOMEM (in a task; further
+ * functions are refused all the same), -EINVAL for a negative or NaN time, -EDEADLK in a thread
+ * of the executor itself. */
 HOOP_API HOOP_MUST_CHECK int hoop_executor_shutdown(hoop_executor *executor, double seconds);
 
 /* Drops the executor, and shuts it down without waiting: its memory goes with its last
@@ -82,7 +83,7 @@ HOOP_API size_t hoop_executor_pending(hoop_executor *executor);
 HOOP_API int hoop_set_default_executor(hoop_loop *loop, hoop_executor *executor);
 
 /* Shuts the running loop's default executor down, as hoop_executor_shutdown does; further
- * functions get HOOP_ESHUTDOWN. hoop_run and hoop_runner_close do so, with a limit of 300
+ * functions for it get HOOP_ESHUTDOWN, also if another one is set. hoop_run and hoop_runner_close do so, with a limit of 300
  * seconds, as asyncio. */
 HOOP_API HOOP_MUST_CHECK int hoop_shutdown_default_executor(double seconds);
 

@@ -48,6 +48,8 @@ typedef struct hoop_loop_options {
                             futures were made, report slow callbacks; also switched on by a
                             non-empty environment variable HOOP_DEBUG */
     bool no_overflow_report; /* leave SIGSEGV alone: a task's stack overflow is then not named */
+    uint64_t seed;           /* not 0: a simulation, for tests: ready tasks run in an order that is
+                            random but the same for each run with this seed (testing.h) */
     double watchdog;         /* not 0: hoop_watchdog_start with so many seconds (watchdog.h) */
     size_t stack_size;       /* of each task's stack unless its options say otherwise, rounded up to
                             pages; 0: HOOP_STACK_SIZE_DEFAULT */
@@ -185,7 +187,8 @@ typedef struct hoop_exception {
     const char *error_message; /* what hoop_error_set attached, NULL if nothing */
     hoop_task *task;           /* the task it is about, or NULL */
     hoop_future *future;       /* the future it is about, or NULL */
-    const hoop_origin *origin; /* in debug mode, where the thing was made that it is about, or NULL */
+    const hoop_origin
+        *origin; /* in debug mode, where the thing was made that it is about, or NULL */
 } hoop_exception;
 
 typedef void (*hoop_exception_fn)(hoop_loop *loop, const hoop_exception *exception, void *arg);

@@ -131,7 +131,7 @@ void sys_sleep(int64_t duration)
     nanosleep(&(struct timespec){.tv_nsec = duration}, NULL);
 }
 
-int sys_thread_start(pthread_t *ret_thread, void *(*fn)(void *arg), void *arg, const char *name)
+int sys_thread_start(pthread_t *ret_thread, void *(*fn)(void *arg), void *arg)
 {
     if (fails())
         return -HOOP_TESTING_ERRNO;
@@ -140,12 +140,14 @@ int sys_thread_start(pthread_t *ret_thread, void *(*fn)(void *arg), void *arg, c
     pthread_sigmask(SIG_SETMASK, &all, &previous);
     int rc = pthread_create(ret_thread, NULL, fn, arg);
     pthread_sigmask(SIG_SETMASK, &previous, NULL);
-    if (rc != 0)
-        return -rc;
+    return -rc;
+}
+
+void sys_thread_name(const char *name)
+{
     char short_name[16] = "";
     strncpy(short_name, name, sizeof short_name - 1);
-    pthread_setname_np(*ret_thread, short_name);
-    return 0;
+    pthread_setname_np(pthread_self(), short_name);
 }
 
 int sys_thread_id(void)

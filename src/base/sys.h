@@ -41,8 +41,10 @@ void sys_yield(void);
 void sys_sleep(int64_t duration);
 
 /* ---- threads and processors ---- */
-/* A thread that runs FN(ARG), named NAME (15 bytes are kept); it gets no signals. */
-int sys_thread_start(pthread_t *ret_thread, void *(*fn)(void *arg), void *arg, const char *name);
+/* A thread that runs FN(ARG); it gets no signals. */
+int sys_thread_start(pthread_t *ret_thread, void *(*fn)(void *arg), void *arg);
+/* Names the calling thread; 15 bytes are kept. */
+void sys_thread_name(const char *name);
 bool sys_is_main_thread(void);
 /* The calling thread's number, and a signal for the thread with that number. */
 int sys_thread_id(void);

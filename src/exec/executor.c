@@ -7,7 +7,8 @@
  * A worker with nothing to do looks out for a while before it sleeps, as the loop does, since
  * to be woken costs more than a short job; one at a time does that.
  *
- * Threads are detached; who waits for their end waits for `workers` to become 0.
+ * Threads are detached; who waits for their end waits for `workers` to become 0. A thread
+ * counts as a worker, and holds a reference, from the decision to start it.
  */
 #include "exec/executor.h"
 
@@ -65,7 +66,10 @@ static struct plan plan_worker(hoop_executor *executor)
         executor->idle = plan.call->next_idle;
     else if (executor->workers < executor->max_workers)
         plan.start = true;
-    executor->workers += plan.start;
+    if (plan.start) {
+        executor->workers++;
+        executor_ref(executor);
+    }
     executor->searching += plan.call != NULL || plan.start;
     return plan;
 }
@@ -74,6 +78,14 @@ static void call_worker(struct worker *worker)
 {
     if (atomic_exchange(&worker->state, WORKER_CALLED) == WORKER_ASLEEP)
         sem_post(&worker->call);
+}
+
+static void notify_all(hoop_link *waits)
+{
+    for (hoop_link *link; (link = list_pop(waits)) != NULL;) {
+        struct end_wait *wait = CONTAINER_OF(link, struct end_wait, link);
+        wait->notify(wait);
+    }
 }
 
 /* Under the lock, which keeps their loops from being closed: there is no thread, and none can
@@ -85,7 +97,7 @@ static void fail_all(hoop_executor *executor, int rc)
         executor->pending--;
         job->has_begun = true;
         job->result = rc;
-        (void)!hoop_post_threadsafe(job->loop, &job->post);
+        job->is_refused = hoop_post_threadsafe(job->loop, &job->post) < 0;
     }
 }
 
@@ -97,25 +109,20 @@ static void carry_out(hoop_executor *executor, struct plan plan)
     if (!plan.start)
         return;
     pthread_t thread;
-    int rc = sys_thread_start(&thread, worker_main, executor, executor->name);
+    int rc = sys_thread_start(&thread, worker_main, executor);
     if (rc == 0)
         return;
     spinlock_take(&executor->lock);
     executor->searching--;
-    if (--executor->workers == 0)
+    if (--executor->workers == 0) {
         fail_all(executor, rc);
+        notify_all(&executor->ending);
+    }
     spinlock_give(&executor->lock);
+    executor_unref(executor);
 }
 
 /* ---- the workers ---- */
-
-static void notify_all(hoop_link *waits)
-{
-    for (hoop_link *link; (link = list_pop(waits)) != NULL;) {
-        struct end_wait *wait = CONTAINER_OF(link, struct end_wait, link);
-        wait->notify(wait);
-    }
-}
 
 /* Looks out for a call for a while. True if it came. */
 static bool look_out(struct worker *worker, int64_t limit)
@@ -186,10 +193,16 @@ static void hand_back(struct worker *worker, struct job *job)
         worker->loop = job->loop;
         spinlock_give(&worker->executor->lock);
     }
-    if (worker->loop == NULL)
+    if (worker->loop != NULL && hoop_post_threadsafe(worker->loop, &job->post) == 0)
+        return;
+    spinlock_take(&worker->executor->lock); /* its loop is being closed, or has been */
+    bool is_ours = !job->is_awaited && job->loop == NULL;
+    job->is_refused = !is_ours;
+    spinlock_give(&worker->executor->lock);
+    if (is_ours) {
+        executor_unref(worker->executor); /* the job's; the worker has one too */
         alloc_free(job);
-    else /* its loop takes posts until we have left it: executor_leave_loop */
-        (void)!hoop_post_threadsafe(worker->loop, &job->post);
+    }
 }
 
 /* With the lock, and again with the lock. */
@@ -232,6 +245,7 @@ static void *worker_main(void *arg)
     hoop_executor *executor = arg;
     struct worker worker = {.executor = executor};
     pthread_detach(pthread_self());
+    sys_thread_name(executor->name);
     sem_init(&worker.call, 0, 0);
     working_for = executor;
     spinlock_take(&executor->lock);
@@ -245,11 +259,9 @@ static void *worker_main(void *arg)
             break;
     }
     worker_leave(executor, &worker);
-    bool is_last = executor->workers == 0 && executor->is_orphaned;
     spinlock_give(&executor->lock);
     sem_destroy(&worker.call);
-    if (is_last)
-        alloc_free(executor);
+    executor_unref(executor);
     return NULL;
 }
 
@@ -290,12 +302,14 @@ bool executor_take_back(struct job *job)
     return is_queued;
 }
 
-void executor_disown(struct job *job)
+bool executor_disown(struct job *job)
 {
     hoop_executor *executor = job->executor;
     spinlock_take(&executor->lock);
+    bool is_workers = !job->is_refused;
     job->loop = NULL;
     spinlock_give(&executor->lock);
+    return is_workers;
 }
 
 /* ---- waiting for workers ---- */
@@ -382,6 +396,18 @@ int executor_wait_for_end(hoop_executor *executor, int64_t limit_ns)
 
 /* ---- its life ---- */
 
+hoop_executor *executor_ref(hoop_executor *executor)
+{
+    atomic_fetch_add_explicit(&executor->references, 1, memory_order_relaxed);
+    return executor;
+}
+
+void executor_unref(hoop_executor *executor)
+{
+    if (atomic_fetch_sub_explicit(&executor->references, 1, memory_order_acq_rel) == 1)
+        alloc_free(executor);
+}
+
 static unsigned default_workers(void)
 {
     unsigned count = sys_processor_count() + 4;
@@ -398,6 +424,7 @@ hoop_executor *hoop_executor_new(const hoop_executor_options *options)
     hoop_executor *executor = alloc_zeroed(sizeof *executor);
     if (executor == NULL)
         return failed(-ENOMEM);
+    atomic_init(&executor->references, 1);
     list_init(&executor->queue);
     list_init(&executor->leaving);
     list_init(&executor->ending);
@@ -413,12 +440,7 @@ void hoop_executor_free(hoop_executor *executor)
     if (executor == NULL)
         return;
     executor_shut_down(executor, NULL);
-    spinlock_take(&executor->lock);
-    bool is_last = executor->workers == 0;
-    executor->is_orphaned = true;
-    spinlock_give(&executor->lock);
-    if (is_last)
-        alloc_free(executor);
+    executor_unref(executor);
 }
 
 unsigned hoop_executor_workers(hoop_executor *executor)

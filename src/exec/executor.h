@@ -28,15 +28,17 @@ struct job {
     int64_t result;
     bool has_begun;  /* or was taken back */
     bool is_awaited; /* lies in a task's frame */
+    bool is_refused; /* its post was: the loop is being closed, and is to free it */
 };
 
 struct worker; /* executor.c */
 
 struct hoop_executor {
-    struct spinlock lock; /* over all that follows */
-    hoop_link queue;      /* jobs that have not begun, oldest first */
-    size_t pending;       /* how many */
-    struct worker *idle;  /* who waits for work, the one that worked last first */
+    atomic_uint references; /* the owner's, each worker's, each job's and each end's */
+    struct spinlock lock;   /* over all that follows */
+    hoop_link queue;        /* jobs that have not begun, oldest first */
+    size_t pending;         /* how many */
+    struct worker *idle;    /* who waits for work, the one that worked last first */
     struct worker *all;
     unsigned workers;   /* threads, those that are being started included */
     unsigned searching; /* of these, woken or started and on the way to the queue */
@@ -45,11 +47,13 @@ struct hoop_executor {
     unsigned spins_skipped;
     unsigned max_workers;
     bool is_shut_down;
-    bool is_orphaned;  /* by its owner: the last worker frees it */
     hoop_link leaving; /* struct thread_wait: who waits for a worker to be done with a loop */
     hoop_link ending;  /* struct thread_wait or struct end_wait: who waits for the last worker */
     char name[16];
 };
+
+hoop_executor *executor_ref(hoop_executor *executor);
+void executor_unref(hoop_executor *executor);
 
 /* Queues JOB, and sees to a worker; if none can be had, JOB comes back with that error. 0, or
  * HOOP_ESHUTDOWN. */
@@ -58,8 +62,9 @@ int executor_put(hoop_executor *executor, struct job *job);
 /* Takes JOB off the queue. False if it has begun. */
 bool executor_take_back(struct job *job);
 
-/* The loop of JOB, which lies on the heap and has begun, goes: the job is its worker's. */
-void executor_disown(struct job *job);
+/* The loop of JOB, which lies on the heap and has begun, goes. True if the job is its worker's
+ * from now on, which frees it; false if it is ours, as its worker is through with it. */
+bool executor_disown(struct job *job);
 
 /* Waits until no worker runs a job of LOOP that is awaited, or posts to it. */
 void executor_leave_loop(hoop_executor *executor, const hoop_loop *loop);

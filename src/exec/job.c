@@ -27,31 +27,31 @@ static hoop_executor *choose_executor(struct exec_local *local, hoop_executor *e
     return local->executor;
 }
 
+/* JOB has come back, or was taken back. */
+static void job_ends(struct job *job)
+{
+    list_remove(&job->loop_link);
+    hoop_work_ends(job->loop);
+    executor_unref(job->executor);
+}
+
 /* Queues JOB, whose function, context and post are set, for the running loop. */
 static int job_start(struct job *job, hoop_executor *executor)
 {
     struct exec_local *local = exec_local_of(hoop_running_loop());
     if (local == NULL)
         return -ENOMEM;
-    job->executor = choose_executor(local, executor);
-    if (job->executor == NULL)
+    executor = choose_executor(local, executor);
+    if (executor == NULL)
         return hoop_last_error();
+    job->executor = executor_ref(executor);
     job->loop = local->loop;
     list_append(&local->jobs, &job->loop_link);
     hoop_work_begins(job->loop);
     int rc = executor_put(job->executor, job);
-    if (rc < 0) {
-        list_remove(&job->loop_link);
-        hoop_work_ends(job->loop);
-    }
+    if (rc < 0)
+        job_ends(job);
     return rc;
-}
-
-/* JOB has come back, or was taken back. */
-static void job_ends(struct job *job)
-{
-    list_remove(&job->loop_link);
-    hoop_work_ends(hoop_running_loop());
 }
 
 /* ---- awaited ---- */
@@ -64,10 +64,9 @@ struct awaited {
 static void awaited_back(hoop_post *post, int status)
 {
     struct awaited *awaited = CONTAINER_OF(post, struct awaited, job.post);
-    if (status < 0)
-        return; /* the loop goes, and its task with it */
     job_ends(&awaited->job);
-    wait_wake(&awaited->wait, awaited->job.result);
+    if (status == 0) /* else the loop goes, and the task with it */
+        wait_wake(&awaited->wait, awaited->job.result);
 }
 
 static void awaited_cancel(struct wait *wait)
@@ -79,8 +78,15 @@ static void awaited_cancel(struct wait *wait)
     wait_wake(wait, -ECANCELED);
 }
 
-static const struct wait_kind executor_wait = {"waits for a thread", awaited_cancel, NULL, NULL};
+static void awaited_abandon(struct wait *wait)
+{
+    context_unref(CONTAINER_OF(wait, struct awaited, wait)->job.context);
+}
 
+static const struct wait_kind executor_wait = {"waits for a thread", awaited_cancel, NULL,
+                                               awaited_abandon};
+
+/* Drops the reference to CONTEXT. */
 static int64_t run_awaited(hoop_executor *executor, hoop_blocking_fn fn, void *arg,
                            hoop_context *context)
 {
@@ -89,10 +95,10 @@ static int64_t run_awaited(hoop_executor *executor, hoop_blocking_fn fn, void *a
     };
     awaited.job.post.run = awaited_back;
     int rc = job_start(&awaited.job, executor);
-    if (rc < 0)
-        return wait_failed(rc);
     wait_init(&awaited.wait, &executor_wait);
-    return wait_park(&awaited.wait);
+    int64_t result = rc < 0 ? wait_failed(rc) : wait_park(&awaited.wait);
+    context_unref(context);
+    return result;
 }
 
 /* 0, or why FUNCTION cannot await FN here. */
@@ -102,6 +108,10 @@ static int check(hoop_blocking_fn fn, const char *function)
         return wait_without_task(function);
     if (fn == NULL)
         return wait_failed(misuse(hoop_get_debug(hoop_running_loop()), -EINVAL, function));
+    if (hoop_task_cancelling(hoop_current_task()) > 0) {
+        wait_spend(); /* before a thread could begin with it */
+        return wait_failed(-ECANCELED);
+    }
     return 0;
 }
 
@@ -114,12 +124,7 @@ int64_t hoop_run_in_executor(hoop_executor *executor, hoop_blocking_fn fn, void 
 int64_t hoop_to_thread(hoop_blocking_fn fn, void *arg)
 {
     int rc = check(fn, __func__);
-    if (rc < 0)
-        return rc;
-    hoop_context *context = context_capture();
-    int64_t result = run_awaited(NULL, fn, arg, context);
-    context_unref(context);
-    return result;
+    return rc < 0 ? rc : run_awaited(NULL, fn, arg, context_capture());
 }
 
 /* ---- submitted ---- */
@@ -142,9 +147,9 @@ static void submitted_back(hoop_post *post, int status)
 {
     struct submitted *submitted = CONTAINER_OF(post, struct submitted, job.post);
     int64_t result = submitted->job.result;
+    list_remove(&submitted->observer.link);
+    job_ends(&submitted->job);
     if (status == 0) {
-        job_ends(&submitted->job);
-        list_remove(&submitted->observer.link);
         if (result < 0) /* both do nothing if it was cancelled */
             hoop_future_set_error(submitted->future, result, NULL);
         else
@@ -197,20 +202,35 @@ hoop_future *hoop_executor_submit(hoop_executor *executor, hoop_blocking_fn fn, 
 
 /* ---- the loop goes ---- */
 
-/* JOB, which has begun, or is on its way back. */
-static void job_abandon(struct job *job, const hoop_loop *loop)
+static void job_drop(struct job *job)
 {
-    hoop_executor *executor = job->executor;
+    bool is_awaited = job->is_awaited;
+    job_ends(job);
+    if (!is_awaited)
+        submitted_free(CONTAINER_OF(job, struct submitted, job));
+}
+
+/* JOB has begun. */
+static void job_abandon(struct job *job, hoop_loop *loop)
+{
+    hoop_executor *executor = executor_ref(job->executor);
     list_remove(&job->loop_link);
-    if (!job->is_awaited) {
+    if (job->is_awaited) {
+        executor_leave_loop(executor, loop);
+        executor_unref(executor); /* the job's */
+    } else {
         struct submitted *submitted = CONTAINER_OF(job, struct submitted, job);
         hoop_future *future = submitted->future;
         list_remove(&submitted->observer.link);
         submitted->future = NULL;
-        executor_disown(job); /* it may be gone now */
+        if (!executor_disown(job)) {
+            executor_unref(executor);
+            submitted_free(submitted);
+        }
+        executor_leave_loop(executor, loop);
         hoop_future_unref(future);
     }
-    executor_leave_loop(executor, loop);
+    executor_unref(executor);
 }
 
 void jobs_abandon(struct exec_local *local)
@@ -218,11 +238,8 @@ void jobs_abandon(struct exec_local *local)
     for (hoop_link *link = local->jobs.next, *next; link != &local->jobs; link = next) {
         struct job *job = CONTAINER_OF(link, struct job, loop_link);
         next = link->next;
-        if (!executor_take_back(job))
-            continue;
-        list_remove(link);
-        if (!job->is_awaited)
-            submitted_free(CONTAINER_OF(job, struct submitted, job));
+        if (executor_take_back(job))
+            job_drop(job);
     }
     while (!list_is_empty(&local->jobs))
         job_abandon(CONTAINER_OF(local->jobs.next, struct job, loop_link), local->loop);

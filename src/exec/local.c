@@ -36,8 +36,8 @@ static void local_shutdown(hoop_local *base)
 static void local_close(hoop_local *base)
 {
     struct exec_local *local = CONTAINER_OF(base, struct exec_local, local);
+    remotes_abandon(&local->remotes); /* first: a job may wait for one */
     jobs_abandon(local);
-    remotes_abandon(&local->remotes);
     ends_abandon(local);
     hoop_executor_free(local->executor);
     alloc_free(local);
@@ -74,7 +74,6 @@ int hoop_set_default_executor(hoop_loop *loop, hoop_executor *executor)
     if (executor != local->executor)
         hoop_executor_free(local->executor);
     local->executor = executor;
-    local->is_shut_down = false;
     return 0;
 }
 
@@ -102,39 +101,35 @@ struct task_end {
     struct wait *wait; /* NULL: it was given up */
 };
 
+static void task_end_free(struct task_end *end)
+{
+    list_remove(&end->link);
+    hoop_work_ends(end->loop);
+    executor_unref(end->executor);
+    alloc_free(end);
+}
+
 static void task_end_back(hoop_post *post, int status)
 {
     struct task_end *end = CONTAINER_OF(post, struct task_end, post);
-    list_remove(&end->link);
-    if (status == 0)
-        hoop_work_ends(end->loop);
     if (status == 0 && end->wait != NULL)
         wait_wake(end->wait, 0);
-    alloc_free(end);
+    task_end_free(end);
 }
 
 static void task_end_notify(struct end_wait *wait)
 {
     struct task_end *end = CONTAINER_OF(wait, struct task_end, end);
-    (void)!hoop_post_threadsafe(end->loop, &end->post); /* open: ends_abandon comes first */
+    (void)!hoop_post_threadsafe(end->loop, &end->post); /* refused: ends_abandon frees it */
 }
 
-/* END is not to come any more; if it is on its way, it frees itself. */
-static void task_end_drop(struct task_end *end)
-{
-    end->wait = NULL;
-    if (!executor_forget_end(end->executor, &end->end))
-        return;
-    list_remove(&end->link);
-    hoop_work_ends(end->loop);
-    alloc_free(end);
-}
-
+/* What was posted has been returned; what is left is on its executor's list, or was refused. */
 void ends_abandon(struct exec_local *local)
 {
-    for (hoop_link *link = local->ends.next, *next; link != &local->ends; link = next) {
-        next = link->next;
-        task_end_drop(CONTAINER_OF(link, struct task_end, link));
+    while (!list_is_empty(&local->ends)) {
+        struct task_end *end = CONTAINER_OF(local->ends.next, struct task_end, link);
+        executor_forget_end(end->executor, &end->end);
+        task_end_free(end);
     }
 }
 
@@ -152,21 +147,22 @@ static int64_t task_waits_for_end(void *arg)
         return wait_failed(-ENOMEM);
     struct wait wait;
     wait_init(&wait, &end_wait_kind);
-    *end = (struct task_end){.executor = executor, .loop = loop, .wait = &wait};
+    *end = (struct task_end){.executor = executor_ref(executor), .loop = loop, .wait = &wait};
     end->end.notify = task_end_notify;
     end->post.run = task_end_back;
     list_init(&end->end.link);
     list_append(&local->ends, &end->link);
     hoop_work_begins(loop);
     if (!executor_shut_down(executor, &end->end)) {
-        hoop_work_ends(loop);
-        list_remove(&end->link);
-        alloc_free(end);
+        task_end_free(end);
         return 0;
     }
     int rc = (int)wait_park(&wait);
-    if (rc < 0)
-        task_end_drop(end);
+    if (rc < 0) {
+        end->wait = NULL;
+        if (executor_forget_end(executor, &end->end)) /* else it is on its way, and frees itself */
+            task_end_free(end);
+    }
     return rc;
 }
 
@@ -177,6 +173,7 @@ int hoop_executor_shutdown(hoop_executor *executor, double seconds)
         return misuse(explains, -EINVAL, __func__);
     if (executor_is_mine(executor))
         return misuse(explains, -EDEADLK, __func__);
+    executor_shut_down(executor, NULL); /* whatever becomes of the wait */
     if (hoop_current_task() != NULL)
         return (int)hoop_wait_for(task_waits_for_end, executor, seconds);
     return executor_wait_for_end(executor, clock_from_seconds(seconds));

@@ -99,7 +99,13 @@ static void remote_start(hoop_post *post, int status)
         .name = future->name, .context = future->context, .loop = future->loop};
     hoop_task *task = local != NULL ? hoop_create_task_with(remote_main, future, &options) : NULL;
     if (task == NULL) {
-        (void)remote_finish(future, status < 0 ? status : -ENOMEM, NULL);
+        hoop_loop *loop = future->loop; /* it lives on: we are called by it */
+        int rc = status < 0 ? status : -ENOMEM;
+        bool is_wanted = remote_finish(future, rc, NULL);
+        hoop_exception exception = {.message = "run_coroutine_threadsafe could not start a task",
+                                    .error = rc};
+        if (!is_wanted && status == 0)
+            hoop_call_exception_handler(loop, &exception);
         return;
     }
     future->task = task;

@@ -57,6 +57,7 @@ hoop_loop *hoop_new_event_loop_with(const hoop_loop_options *options)
     loop->debug = loop->options.debug || (debug != NULL && debug[0] != '\0');
     loop->look_interval = 1;
     loop->slow_callback_duration = 0.1;
+    simulation_init(loop);
     atomic_init(&loop->waiting, true);
     atomic_init(&loop->references, 1);
     loop->poller.ops = &poller_epoll;
@@ -109,12 +110,12 @@ int hoop_close(hoop_loop *loop)
     drop_queue(loop->ready);
     drop_queue(loop->batch);
     disarm_timers(loop);
+    wake_close(loop);
+    wake_return_posts(loop);
     while (!list_is_empty(&loop->locals)) {
         hoop_local *local = CONTAINER_OF(list_pop(&loop->locals), hoop_local, link);
         local->close(local);
     }
-    wake_close(loop);
-    wake_return_posts(loop);
     /* After these: some of them lie on the stacks that go now. */
     if (loop->extension != NULL)
         loop->extension->close(loop->extension);

@@ -209,6 +209,8 @@ static inline void begin_batch(hoop_loop *loop)
     loop->ready = loop->batch;
     loop->batch = batch;
     loop->iterations++;
+    if (UNLIKELY(loop->choose != NULL))
+        simulation_reorder(loop);
 }
 
 bool loop_begin_next_batch(hoop_loop *loop)

@@ -9,6 +9,7 @@
 #include <hoop/embed.h>
 #include <hoop/error.h>
 #include <hoop/loop.h>
+#include <hoop/testing.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -73,6 +74,8 @@ struct loop_extension {
     /* Writes what runs now, "task 'x' #7", or nothing if it knows of nothing. Called in a
      * signal handler, in the loop's thread. */
     void (*describe)(const struct loop_extension *extension, char *buffer, size_t size);
+    /* Nodes with this `run` may be run in another order than they came: tasks. */
+    void (*reorderable)(hoop_ready *ready);
 };
 
 struct hoop_loop {
@@ -106,12 +109,16 @@ struct hoop_loop {
     unsigned spins_skipped; /* since it came down to 0 */
     atomic_bool waiting;    /* asleep in the poller, or not running; the watchdog reads it */
 
+    hoop_choose_fn choose; /* a simulation: decides who is next; NULL: first come, first served */
+    void *choose_arg;
+    uint64_t random; /* the state of a seeded simulation */
+
     struct loop_extension *extension; /* owned; NULL until the first task */
     hoop_link locals;                 /* hoop_local.link, newest first */
     hoop_loop_options options;
-    int64_t virtual_now; /* the virtual clock */
-    pthread_t thread;    /* valid while running */
-    int thread_id;       /* the kernel's number of it */
+    int64_t virtual_now;       /* the virtual clock */
+    pthread_t thread;          /* valid while running */
+    int thread_id;             /* the kernel's number of it */
     struct watchdog *watchdog; /* owned, or NULL */
     double slow_callback_duration;
 
@@ -226,6 +233,14 @@ static inline bool wake_is_pending(const hoop_loop *loop)
 
 /* watch.c */
 void descriptors_done(hoop_loop *loop);
+
+/* simulate.c */
+/* Begins a simulation if the options have a seed. */
+void simulation_init(hoop_loop *loop);
+/* Puts the tasks of the batch into the order that is chosen. */
+void simulation_reorder(hoop_loop *loop);
+/* Is an await that need not suspend to yield all the same? For the layer above. */
+bool simulation_yields(hoop_loop *loop);
 
 /* watchdog.c */
 int watchdog_start_from_environment(hoop_loop *loop);

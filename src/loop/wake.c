@@ -41,17 +41,18 @@ static int post_list_append(struct post_list *list, struct post post)
     return 0;
 }
 
-/* Gives the lock back, having told the loop if something CAME in. */
+/* Gives the lock back, having told the loop if something CAME in. The signal is given under the
+ * lock: once the loop has seen what came it may be closed and gone. */
 static inline void announce(struct wake *wake, bool came)
 {
     bool must_signal = came && wake->sleeping;
     if (came)
         atomic_store_explicit(&wake->pending, true, memory_order_release);
-    if (must_signal)
+    if (must_signal) {
         wake->sleeping = false;
-    spinlock_give(&wake->lock);
-    if (must_signal)
         sys_eventfd_signal(wake->fd);
+    }
+    spinlock_give(&wake->lock);
 }
 
 int(hoop_call_soon_threadsafe)(hoop_loop *loop, hoop_callback_fn fn, void *arg)

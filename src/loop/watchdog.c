@@ -32,8 +32,8 @@
 struct watchdog {
     hoop_loop *loop;
     pthread_t thread;
-    sem_t end;              /* given when it is to end */
-    _Atomic int64_t limit;  /* nanoseconds */
+    sem_t end;             /* given when it is to end */
+    _Atomic int64_t limit; /* nanoseconds */
     _Atomic uint64_t reports;
 };
 
@@ -83,8 +83,8 @@ static void on_signal(int signal, siginfo_t *info, void *ucontext)
 
 static int install_handler(void)
 {
-    struct sigaction action = {
-        .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
+    struct sigaction action = {.sa_sigaction = on_signal,
+                               .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
     sigemptyset(&action.sa_mask);
     backtrace_prepare();
     pthread_mutex_lock(&asking);
@@ -143,6 +143,7 @@ static void *watch(void *arg)
     const hoop_loop *loop = watchdog->loop;
     uint_fast64_t seen = 0;
     int64_t since = sys_monotonic_now();
+    sys_thread_name("hoop-watchdog");
     char stuck_in[sizeof(((struct question *)NULL)->who)] = "";
     for (;;) {
         int64_t limit = atomic_load_explicit(&watchdog->limit, memory_order_relaxed);
@@ -187,7 +188,7 @@ int hoop_watchdog_start(hoop_loop *loop, double seconds)
     watchdog->loop = loop;
     atomic_init(&watchdog->limit, clock_from_seconds(seconds));
     sem_init(&watchdog->end, 0, 0);
-    rc = sys_thread_start(&watchdog->thread, watch, watchdog, "hoop-watchdog");
+    rc = sys_thread_start(&watchdog->thread, watch, watchdog);
     if (rc < 0) {
         sem_destroy(&watchdog->end);
         alloc_free(watchdog);

@@ -12,11 +12,11 @@
 #include "task/wait.h"
 
 struct hoop_future {
-    hoop_link observers; /* struct observer: who is told when it is done, in order */
-    hoop_link link;      /* on the scheduler's list of tasks or of futures, all its life */
-    hoop_loop *loop;     /* NULL once that is closed */
-    int64_t result;      /* once done, the outcome; before, the code that `message` is of */
-    char *message;       /* owned; NULL if there is none */
+    hoop_link observers;        /* struct observer: who is told when it is done, in order */
+    hoop_link link;             /* on the scheduler's list of tasks or of futures, all its life */
+    hoop_loop *loop;            /* NULL once that is closed */
+    int64_t result;             /* once done, the outcome; before, the code that `message` is of */
+    char *message;              /* owned; NULL if there is none */
     struct hoop_origin *origin; /* where it was made, in debug mode; owned */
     uint32_t references;
     bool is_task;

@@ -50,7 +50,7 @@ static void cancel_main(hoop_watch *watch, unsigned events)
 }
 
 /* Best effort: without it SIGINT does what it does elsewhere. */
-static void listen(hoop_runner *runner)
+static void start_listening(hoop_runner *runner)
 {
     struct sigaction action = {.sa_handler = on_interrupt}, current;
     hoop_watch_init(&runner->watch, cancel_main);
@@ -83,10 +83,10 @@ static void stop_listening(hoop_runner *runner)
 
 /* ---- running ---- */
 
-hoop_runner *hoop_runner_new(const hoop_loop_options *options)
+static hoop_runner *runner_new(const hoop_loop_options *options, const char *function)
 {
     if (running_loop != NULL)
-        return failed(misuse(running_loop->debug, HOOP_ERUNNING, __func__));
+        return failed(misuse(running_loop->debug, HOOP_ERUNNING, function));
     hoop_runner *runner = alloc_zeroed(sizeof *runner);
     if (runner == NULL)
         return failed(-ENOMEM);
@@ -96,6 +96,11 @@ hoop_runner *hoop_runner_new(const hoop_loop_options *options)
         return NULL;
     }
     return runner;
+}
+
+hoop_runner *hoop_runner_new(const hoop_loop_options *options)
+{
+    return runner_new(options, __func__);
 }
 
 hoop_loop *hoop_runner_loop(hoop_runner *runner)
@@ -113,7 +118,7 @@ int64_t hoop_runner_run(hoop_runner *runner, hoop_coroutine_fn fn, void *arg)
         return hoop_last_error();
     runner->main = task;
     runner->was_interrupted = false;
-    listen(runner);
+    start_listening(runner);
     int64_t result = hoop_run_until_done(runner->loop, &task->future);
     stop_listening(runner);
     runner->main = NULL;
@@ -173,7 +178,7 @@ void hoop_runner_close(hoop_runner *runner)
 
 int64_t hoop_run(hoop_coroutine_fn fn, void *arg)
 {
-    hoop_runner *runner = hoop_runner_new(NULL);
+    hoop_runner *runner = runner_new(NULL, __func__);
     if (runner == NULL)
         return hoop_last_error();
     int64_t result = hoop_runner_run(runner, fn, arg);

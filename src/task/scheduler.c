@@ -138,8 +138,8 @@ static void take_timed_step(struct scheduler *scheduler, hoop_task *task)
     take_step(scheduler, task);
     double seconds = slow_took(scheduler->loop, start);
     if (seconds > 0) {
-        fprintf(stderr, "hoop: a step of task '%s' #%" PRIu64 " took %.3f s\n", task->name, task->id,
-                seconds);
+        fprintf(stderr, "hoop: a step of task '%s' #%" PRIu64 " took %.3f s\n", task->name,
+                task->id, seconds);
         if (task->future.origin != NULL) {
             fputs("created at:\n", stderr);
             origin_print(task->future.origin, stderr);
@@ -230,7 +230,7 @@ struct scheduler *scheduler_new(hoop_loop *loop)
     struct scheduler *scheduler = alloc_zeroed(sizeof *scheduler);
     if (scheduler == NULL)
         return NULL;
-    scheduler->extension = (struct loop_extension){run_begins, scheduler_close, describe};
+    scheduler->extension = (struct loop_extension){run_begins, scheduler_close, describe, task_run};
     scheduler->loop = loop;
     list_init(&scheduler->tasks);
     list_init(&scheduler->futures);

@@ -70,6 +70,7 @@ int wait_without_task(const char *function)
 void wait_spend(void)
 {
     struct scheduler *scheduler = scheduler_running();
-    if (--scheduler->budget == 0)
+    if (--scheduler->budget == 0 ||
+        UNLIKELY(scheduler->loop->choose != NULL && simulation_yields(scheduler->loop)))
         scheduler_yield(scheduler);
 }
