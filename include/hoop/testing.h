@@ -4,8 +4,9 @@
  *
  * Time: hoop_loop_options.clock = HOOP_CLOCK_VIRTUAL; timers are exact and take no time.
  *
- * Order: hoop_loop_options.seed makes the order in which ready tasks run random, and with the
- * virtual clock the same in each run with that seed. A test that runs a program with a thousand
+ * Order: hoop_loop_options.seed makes the order in which ready tasks run random, lets them yield
+ * now and then where an await need not suspend, and is with the virtual clock the same in each
+ * run with that seed. A test that runs a program with a thousand
  * seeds, and prints the one that broke it, finds races between tasks that first come, first
  * served would never show. hoop_testing_choose leaves the order to the test, which can so try
  * them all.

@@ -239,8 +239,9 @@ void descriptors_done(hoop_loop *loop);
 void simulation_init(hoop_loop *loop);
 /* Puts the tasks of the batch into the order that is chosen. */
 void simulation_reorder(hoop_loop *loop);
-/* Is an await that need not suspend to yield all the same? For the layer above. */
-bool simulation_yields(hoop_loop *loop);
+/* How many awaits without suspension a task may make in a step: USUAL, or in a seeded
+ * simulation a few. For the layer above. */
+unsigned simulation_budget(hoop_loop *loop, unsigned usual);
 
 /* watchdog.c */
 int watchdog_start_from_environment(hoop_loop *loop);

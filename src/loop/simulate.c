@@ -8,8 +8,8 @@
 
 #include "loop/loop.h"
 
-/* In a seeded simulation one in so many awaits that need not suspend yields all the same. */
-#define YIELD_ONE_IN 8
+/* In a seeded simulation so many awaits that need not suspend are made at most before a yield. */
+#define BUDGET_MAX 16
 
 static size_t choose_randomly(void *arg, size_t count)
 {
@@ -30,9 +30,11 @@ void hoop_testing_choose(hoop_loop *loop, hoop_choose_fn choose, void *arg)
     loop->choose_arg = arg;
 }
 
-bool simulation_yields(hoop_loop *loop)
+unsigned simulation_budget(hoop_loop *loop, unsigned usual)
 {
-    return loop->choose == choose_randomly && choose_randomly(&loop->random, YIELD_ONE_IN) == 0;
+    if (loop->choose != choose_randomly)
+        return usual;
+    return 1 + (unsigned)choose_randomly(&loop->random, BUDGET_MAX);
 }
 
 static bool is_reorderable(const hoop_loop *loop, const hoop_link *link)

@@ -150,10 +150,10 @@ static __attribute__((noinline)) int sleep_until(hoop_loop *loop, int64_t deadli
 
 int hoop_sleep(double seconds)
 {
-    struct scheduler *scheduler = scheduler_running();
-    hoop_task *task = task_running();
+    hoop_task *task = current_task;
     if (UNLIKELY(task == NULL))
         return wait_without_task(__func__);
+    struct scheduler *scheduler = task->scheduler;
     if (LIKELY(seconds == 0)) {
         if (UNLIKELY(task->cancelling > 0))
             wait_spend();

@@ -16,16 +16,26 @@
 /* How many awaits whose result is there a task may make in one step. */
 #define BUDGET 128
 
-static void make_current(struct scheduler *scheduler, hoop_task *task)
+_Thread_local hoop_task *current_task;
+_Thread_local unsigned await_budget;
+
+unsigned scheduler_new_budget(const struct scheduler *scheduler)
+{
+    return simulation_budget(scheduler->loop, BUDGET);
+}
+
+static inline void make_current(struct scheduler *scheduler, hoop_task *task)
 {
     scheduler->current = task;
-    scheduler->budget = BUDGET;
+    current_task = task;
+    await_budget = scheduler->budget;
     context_slot = &task->context;
 }
 
 static void make_root_current(struct scheduler *scheduler)
 {
     scheduler->current = NULL;
+    current_task = NULL;
     context_slot = NULL;
 }
 
@@ -58,7 +68,7 @@ static struct coro *task_main(void *arg)
     reap(scheduler);
     int64_t result = task->fn(task->arg);
 
-    assert(scheduler->current == task && task->wait == NULL);
+    assert(current_task == task && task->wait == NULL);
     struct coro *starter = take_starter(task);
     scheduler->dead_stack = task->stack;
     scheduler->dead_coro = task->coro;
@@ -106,18 +116,18 @@ static inline void suspend(struct scheduler *scheduler, hoop_task *task)
         next = next_ready_coro(scheduler);
     if (LIKELY(next != &task->coro)) /* else it yielded, and is the only one that is ready */
         coro_switch(&task->coro, next);
-    assert(scheduler->current == task && !list_is_linked(&task->ready.link));
+    assert(current_task == task && !list_is_linked(&task->ready.link));
     reap(scheduler);
 }
 
 __attribute__((noinline)) void scheduler_suspend(struct scheduler *scheduler)
 {
-    suspend(scheduler, scheduler->current);
+    suspend(scheduler, current_task);
 }
 
 __attribute__((noinline)) void scheduler_yield(struct scheduler *scheduler)
 {
-    hoop_task *task = scheduler->current;
+    hoop_task *task = current_task;
     loop_push(scheduler->loop, &task->ready);
     suspend(scheduler, task);
 }
@@ -126,7 +136,7 @@ static __attribute__((noinline)) void take_step(struct scheduler *scheduler, hoo
 {
     make_current(scheduler, task);
     coro_switch(&scheduler->root, &task->coro);
-    assert(scheduler->current == NULL);
+    assert(current_task == NULL);
     reap(scheduler);
 }
 
@@ -167,14 +177,14 @@ __attribute__((noinline)) void task_run_eagerly(hoop_task *task)
         task_finish(task, -ENOMEM);
         return;
     }
-    hoop_task *starter = scheduler->current;
+    hoop_task *starter = current_task;
     hoop_context **outer = context_slot;
-    unsigned budget = scheduler->budget;
+    unsigned budget = await_budget;
     task->starter = starter != NULL ? &starter->coro : &scheduler->root;
     make_current(scheduler, task);
     coro_switch(task->starter, &task->coro);
-    scheduler->current = starter;
-    scheduler->budget = budget;
+    scheduler->current = current_task = starter;
+    await_budget = budget;
     context_enter(outer);
     reap(scheduler);
 }
@@ -191,8 +201,8 @@ static void run_begins(struct loop_extension *extension)
 
 static void describe(const struct loop_extension *extension, char *buffer, size_t size)
 {
-    const struct scheduler *scheduler = (const struct scheduler *)(const void *)extension;
-    const hoop_task *task = scheduler->current;
+    (void)extension;
+    const hoop_task *task = current_task;
     if (task == NULL)
         return;
     size_t length = text_append(buffer, size, 0, "task '");
@@ -232,6 +242,7 @@ struct scheduler *scheduler_new(hoop_loop *loop)
         return NULL;
     scheduler->extension = (struct loop_extension){run_begins, scheduler_close, describe, task_run};
     scheduler->loop = loop;
+    scheduler->budget = scheduler_new_budget(scheduler);
     list_init(&scheduler->tasks);
     list_init(&scheduler->futures);
     list_init(&scheduler->callbacks);

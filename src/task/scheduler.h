@@ -2,7 +2,7 @@
  *
  * What the task layer keeps for a loop, and the inside of a task.
  *
- * A task is ready (its node is on the loop's queue), running (scheduler->current), or
+ * A task is ready (its node is on the loop's queue), running (current_task), or
  * waiting (task_is_waiting, its node is on no queue). It gets a stack at its first
  * step and gives it back at its end.
  */
@@ -31,6 +31,8 @@ struct hoop_task {
 
     uint32_t cancel_walk;   /* the last walk of hoop_task_cancel that came by */
     uint32_t stack_size;    /* wished, in bytes; 0: the loop's */
+    bool owns_name;
+    bool has_copy;          /* the argument lies behind the struct: not for the free list */
     hoop_future future;     /* a task is a future: its outcome, and who awaits it */
     hoop_task_group *group; /* whose child it is; NULL if none's */
     hoop_link group_link;   /* on the group's children, or on its failed ones */
@@ -38,8 +40,6 @@ struct hoop_task {
     void *arg;        /* the caller's, or a copy behind this struct */
     const char *name; /* never NULL */
     uint64_t id;
-    bool owns_name;
-    bool has_copy;          /* the argument lies behind the struct: not for the free list */
     struct hoop_task *next; /* on the free list; or to be cancelled next, in a walk */
     _Alignas(max_align_t) char copy[]; /* of the argument, if has_copy */
 };
@@ -47,8 +47,8 @@ struct hoop_task {
 struct scheduler {
     struct loop_extension extension; /* first */
     hoop_loop *loop;
-    hoop_task *current;       /* the running task; NULL while the loop itself runs */
-    unsigned budget;          /* awaits without suspension that it may still make (wait_spend) */
+    hoop_task *current;       /* current_task of the loop's thread, for a debugger */
+    unsigned budget;          /* awaits without suspension that a task may make in a step */
     struct coro root;         /* the loop's own flow, suspended while a task runs */
     struct stack *dead_stack; /* of a task that has just left; freed by who runs next */
     struct coro dead_coro;
@@ -100,9 +100,11 @@ static inline struct scheduler *scheduler_running(void)
 /* The running task, or NULL. */
 static inline hoop_task *task_running(void)
 {
-    struct scheduler *scheduler = scheduler_running();
-    return scheduler != NULL ? scheduler->current : NULL;
+    return current_task;
 }
+
+/* How many awaits without suspension a task may make in a step; in a simulation that varies. */
+unsigned scheduler_new_budget(const struct scheduler *scheduler);
 
 /* Suspends the running task, and goes on with whatever is next. Somebody must have put
  * its node on the ready queue, or must do so later. */

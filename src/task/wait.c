@@ -16,8 +16,7 @@ void wait_notify(struct observer *observer)
 
 int64_t wait_park(struct wait *wait)
 {
-    struct scheduler *scheduler = scheduler_running();
-    hoop_task *task = scheduler->current;
+    hoop_task *task = current_task;
     assert(task->wait == NULL && !list_is_linked(&task->ready.link));
     wait->task = task;
     task->wait = wait;
@@ -26,7 +25,7 @@ int64_t wait_park(struct wait *wait)
     if (wait->task == NULL)
         wait_spend(); /* woken already */
     else
-        scheduler_suspend(scheduler);
+        scheduler_suspend(task->scheduler);
     assert(task->wait == wait && wait->task == NULL && !list_is_linked(&wait->observer.link));
     task->wait = NULL;
     return LIKELY(wait->result >= 0) ? wait->result : wait_failed((int)wait->result);
@@ -40,7 +39,7 @@ void wait_wake(struct wait *wait, int64_t result)
     wait->task = NULL;
     wait->result = result;
     list_remove(&wait->observer.link);
-    if (task != task->scheduler->current) /* it is while its own wait_park cancels it */
+    if (task != current_task) /* it is while its own wait_park cancels it */
         loop_push(task->scheduler->loop, &task->ready);
 }
 
@@ -56,7 +55,7 @@ void wait_refuse_cancel(struct wait *wait)
 
 int wait_failed(int code)
 {
-    hoop_task *task = task_running();
+    hoop_task *task = current_task;
     if (task->future.message != NULL)
         future_set_message(&task->future, code, NULL);
     return code;
@@ -67,10 +66,9 @@ int wait_without_task(const char *function)
     return misuse(running_loop != NULL && running_loop->debug, HOOP_ENOTASK, function);
 }
 
-void wait_spend(void)
+void wait_budget_spent(void)
 {
-    struct scheduler *scheduler = scheduler_running();
-    if (--scheduler->budget == 0 ||
-        UNLIKELY(scheduler->loop->choose != NULL && simulation_yields(scheduler->loop)))
-        scheduler_yield(scheduler);
+    struct scheduler *scheduler = current_task->scheduler;
+    scheduler->budget = scheduler_new_budget(scheduler);
+    scheduler_yield(scheduler);
 }

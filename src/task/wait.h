@@ -21,6 +21,7 @@
 #include <hoop/embed.h>
 #include <hoop/task.h>
 
+#include "base/check.h"
 #include "base/list.h"
 
 /* Someone who wants to hear of an event, in the queue of who else does. */
@@ -85,8 +86,18 @@ int wait_without_task(const char *function);
 /* Returns CODE, an error of an await's own, and forgets the message of an older error. */
 int wait_failed(int code);
 
+/* The running task, or NULL; and how many awaits without suspension it may still make. They
+ * are the thread's, and so at hand without a look at its loop. */
+extern _Thread_local hoop_task *current_task;
+extern _Thread_local unsigned await_budget;
+void wait_budget_spent(void);
+
 /* An await of the running task that need not suspend spends a little; when all is spent
  * it goes to the end of the queue once. */
-void wait_spend(void);
+static inline void wait_spend(void)
+{
+    if (UNLIKELY(--await_budget == 0))
+        wait_budget_spent();
+}
 
 #endif
