@@ -58,10 +58,8 @@ void future_pass_message(hoop_task *task, hoop_future *future)
 
 int future_park(hoop_future *future, const struct wait_kind *kind)
 {
-    if (future->done) {
-        wait_spend();
+    if (future->done)
         return 0;
-    }
     struct future_wait wait;
     wait.future = future;
     wait_init(&wait.wait, kind);
@@ -81,6 +79,17 @@ int64_t future_wait(hoop_future *future, const struct wait_kind *kind)
     return future->result;
 }
 
+/* The same, and drops the reference. */
+static int64_t settle(hoop_future *future, const struct wait_kind *kind)
+{
+    bool was_done = future->done;
+    int64_t result = future_wait(future, kind);
+    future_unref(future);
+    if (was_done)
+        wait_spend(); /* last: if the loop is closed meanwhile, nothing is lost */
+    return result;
+}
+
 int64_t hoop_future_await(hoop_future *future)
 {
     if (future == NULL)
@@ -88,10 +97,7 @@ int64_t hoop_future_await(hoop_future *future)
     int rc = future_check_wait(future, __func__);
     if (rc < 0)
         return rc;
-    hoop_future_ref(future);
-    int64_t result = future_wait(future, &future_wait_cancelling);
-    future_unref(future);
-    return result;
+    return settle(hoop_future_ref(future), &future_wait_cancelling);
 }
 
 /* ---- tasks ---- */
@@ -103,9 +109,7 @@ int64_t hoop_await(hoop_task *task)
     int rc = future_check_wait(&task->future, __func__);
     if (UNLIKELY(rc < 0))
         return rc;
-    int64_t result = future_wait(&task->future, &future_wait_cancelling);
-    future_unref(&task->future);
-    return result;
+    return settle(&task->future, &future_wait_cancelling);
 }
 
 int64_t hoop_shield(hoop_task *task)
@@ -115,9 +119,7 @@ int64_t hoop_shield(hoop_task *task)
     int rc = future_check_wait(&task->future, __func__);
     if (rc < 0)
         return rc;
-    int64_t result = future_wait(&task->future, &future_wait_shielding);
-    future_unref(&task->future);
-    return result;
+    return settle(&task->future, &future_wait_shielding);
 }
 
 /* ---- time ---- */

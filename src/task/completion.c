@@ -108,12 +108,13 @@ static int64_t wait_for_several(member_at *at, const void *array, size_t count,
         else
             several_look_at(&several, several.members[i].future);
     }
-    if (several.is_over || several.pending == 0)
-        wait_spend();
-    else
+    bool must_wait = !several.is_over && several.pending > 0;
+    if (must_wait)
         rc = several_park(&several, deadline);
     int64_t done = (int64_t)(count - several.pending);
     several_done(&several);
+    if (!must_wait)
+        wait_spend(); /* last: if the loop is closed meanwhile, nothing is lost */
     return rc < 0 ? rc : done;
 }
 
@@ -133,7 +134,7 @@ int64_t hoop_wait_futures(hoop_future *const *futures, size_t count, hoop_return
 struct hoop_as_completed {
     hoop_link finished;  /* members that are done and were not handed out, in that order */
     struct wait *waiter; /* who waits for the next one, or NULL */
-    hoop_loop *loop;     /* for comparison only */
+    hoop_loop *loop;     /* a reference */
     size_t left;         /* members that were not handed out */
     size_t count;
     struct member members[];
@@ -173,7 +174,7 @@ hoop_as_completed *hoop_as_completed_new(hoop_task *const *tasks, size_t count)
         return failed(-ENOMEM);
     list_init(&iterator->finished);
     iterator->left = iterator->count = count;
-    iterator->loop = running_loop;
+    iterator->loop = hoop_loop_ref(running_loop);
     for (size_t i = 0; i < count; i++) {
         hoop_future *future = &hoop_task_ref(tasks[i])->future;
         if (!member_watch(&iterator->members[i], future, iterator, hand_in))
@@ -225,5 +226,6 @@ void hoop_as_completed_free(hoop_as_completed *iterator)
         list_remove(&iterator->members[i].observer.link);
         hoop_future_unref(iterator->members[i].future);
     }
+    hoop_loop_unref(iterator->loop);
     alloc_free(iterator);
 }

@@ -143,12 +143,13 @@ static int64_t gather(member_at *at, const void *array, size_t count, int64_t *r
         else
             look_at(&gather, &gather.members[i]);
     }
-    if (is_over(&gather))
-        wait_spend();
-    else
+    bool must_wait = !is_over(&gather);
+    if (must_wait)
         (void)wait_park(&gather.wait);
     int64_t result = gather_outcome(&gather, ret_results);
     gather_done(&gather);
+    if (!must_wait)
+        wait_spend(); /* last: if the loop is closed meanwhile, nothing is lost */
     return result;
 }
 

@@ -92,8 +92,9 @@ extern _Thread_local hoop_task *current_task;
 extern _Thread_local unsigned await_budget;
 void wait_budget_spent(void);
 
-/* An await of the running task that need not suspend spends a little; when all is spent
- * it goes to the end of the queue once. */
+/* An await of the running task that need not suspend spends a little; when all is spent it
+ * goes to the end of the queue once. That is an await's last act: if the loop is closed just
+ * then, what it still holds is lost. */
 static inline void wait_spend(void)
 {
     if (UNLIKELY(--await_budget == 0))
