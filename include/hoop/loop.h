@@ -11,8 +11,8 @@
  * Threads: one loop a thread. Every function here must be called from the thread
  * that runs the loop (or, while it does not run, from any one thread at a time),
  * but for those whose name ends in _threadsafe, hoop_loop_ref and
- * hoop_loop_unref. In debug mode this is checked: they return HOOP_ETHREAD or, if they have no
- * way to, only complain.
+ * hoop_loop_unref. In debug mode this is checked by what schedules, cancels, watches, starts,
+ * sets or stops: it returns HOOP_ETHREAD or, if it has no way to, only complains.
  *
  * Time is in seconds, as a double, of the loop's own clock (hoop_time). No
  * function here suspends the calling task.

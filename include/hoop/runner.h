@@ -33,7 +33,8 @@ HOOP_API HOOP_MUST_CHECK int64_t hoop_runner_run(hoop_runner *runner, hoop_corou
                                                  void *arg);
 
 /* Cancels the tasks that are left and waits for them, shuts the default executor down (waiting
- * 300 seconds at most), and closes the loop. NULL is allowed. */
+ * 300 seconds at most), and closes the loop. NULL is allowed. Not while the loop runs: then
+ * nothing happens. */
 HOOP_API void hoop_runner_close(hoop_runner *runner);
 
 #ifdef __cplusplus

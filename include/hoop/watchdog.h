@@ -14,7 +14,9 @@
  *
  * To see the stack of a thread that is stuck the watchdog interrupts that thread with SIGURG,
  * once for each time it is stuck, so a system call in which it waits may return EINTR. Of
- * SIGURGs from elsewhere the program's own handler hears as before.
+ * SIGURGs from elsewhere a handler hears that the program had installed before the first
+ * watchdog; one that is installed later takes the watchdog's place, and it says that the
+ * thread does not answer.
  */
 #ifndef HOOP_WATCHDOG_H
 #define HOOP_WATCHDOG_H
@@ -29,7 +31,8 @@ extern "C" {
  * SECONDS; it is noticed within one and a half times that. To be called in the loop's thread.
  * Also switched on by hoop_loop_options.watchdog, and for all loops by the environment variable
  * HOOP_WATCHDOG (seconds). Again with another time: that counts from now on. 0, -EINVAL unless
- * SECONDS is at least 0.001 and finite, -ENOMEM, -EAGAIN (no thread), HOOP_ECLOSED. */
+ * SECONDS is from 0.001 to 1e9, -ENOMEM, -EAGAIN (no thread), HOOP_ECLOSED, HOOP_ENOLOOP for a
+ * NULL, HOOP_ETHREAD (debug mode). */
 HOOP_API int hoop_watchdog_start(hoop_loop *loop, double seconds);
 
 /* Ends the watch, as hoop_close does. Nothing happens if there is none. */

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "base/fault.h"
@@ -152,15 +153,21 @@ void sys_thread_name(const char *name)
 
 int sys_thread_id(void)
 {
-    static _Thread_local int known;
-    if (known == 0)
-        known = gettid();
-    return known;
+    return gettid();
 }
 
 int sys_thread_signal(int thread_id, int signal)
 {
     return fails() ? -HOOP_TESTING_ERRNO : checked(tgkill(getpid(), thread_id, signal));
+}
+
+bool sys_semaphore_wait(sem_t *semaphore, int64_t deadline)
+{
+    struct timespec limit = {deadline / NS_PER_SECOND, deadline % NS_PER_SECOND};
+    int rc;
+    while ((rc = sem_clockwait(semaphore, CLOCK_MONOTONIC, &limit)) != 0 && errno == EINTR)
+        ;
+    return rc == 0;
 }
 
 bool sys_is_main_thread(void)
@@ -259,6 +266,18 @@ void sys_signal_die(int signal)
 {
     sys_signal_reset(signal);
     raise(signal);
+}
+
+const void *sys_context_pc(const void *ucontext)
+{
+#if defined(__x86_64__)
+    return (const void *)((const ucontext_t *)ucontext)->uc_mcontext.gregs[REG_RIP];
+#elif defined(__aarch64__)
+    return (const void *)((const ucontext_t *)ucontext)->uc_mcontext.pc;
+#else
+    (void)ucontext;
+    return NULL;
+#endif
 }
 
 size_t sys_signal_stack_size(void)

@@ -9,6 +9,7 @@
 #define BASE_SYS_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -49,6 +50,8 @@ bool sys_is_main_thread(void);
 /* The calling thread's number, and a signal for the thread with that number. */
 int sys_thread_id(void);
 int sys_thread_signal(int thread_id, int signal);
+/* Waits for SEMAPHORE until DEADLINE of the monotonic clock. False if that has passed. */
+bool sys_semaphore_wait(sem_t *semaphore, int64_t deadline);
 /* On how many processors this process may run: read once. */
 unsigned sys_processor_count(void);
 /* Tells the processor that we spin. */
@@ -71,8 +74,10 @@ void sys_trim(void *memory, size_t size);
 /* ---- signals and errors ---- */
 int sys_signal_action(int signal, const struct sigaction *action, struct sigaction *ret_old);
 int sys_signal_stack(const stack_t *stack, stack_t *ret_old);
-void sys_signal_reset(int signal);  /* back to its default action */
-void sys_signal_die(int signal);    /* as by its default action; in a handler: once that returns */
+void sys_signal_reset(int signal); /* back to its default action */
+void sys_signal_die(int signal);   /* as by its default action; in a handler: once that returns */
+/* Where the signal struck, from a handler's third argument; NULL if that is not known here. */
+const void *sys_context_pc(const void *ucontext);
 size_t sys_signal_stack_size(void); /* what a handler needs on this processor */
 /* To stderr, from anywhere, signal handlers included. */
 void sys_complain(const char *text, size_t length);

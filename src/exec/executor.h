@@ -17,38 +17,53 @@
 #include "base/spinlock.h"
 
 struct job {
-    hoop_link link;      /* on executor->queue while QUEUED */
-    hoop_link loop_link; /* on exec_local.jobs until it has come back */
-    hoop_post post;      /* how it comes back */
-    hoop_executor *executor;
-    hoop_loop *loop; /* NULL: nobody waits for it any more; it is the worker's */
+    /* What the worker touches, side by side. */
+    hoop_link link; /* on executor->queue while QUEUED */
+    hoop_post post; /* how it comes back */
     hoop_blocking_fn fn;
     void *arg;
-    hoop_context *context; /* the loop's reference, or NULL */
     int64_t result;
-    bool has_begun;  /* or was taken back */
-    bool is_awaited; /* lies in a task's frame */
-    bool is_refused; /* its post was: the loop is being closed, and is to free it */
+    hoop_context *context; /* the loop's reference, or NULL */
+    hoop_loop *loop;       /* NULL: nobody waits for it any more; it is the worker's */
+    bool has_begun;        /* or was taken back */
+    bool is_awaited;       /* lies in a task's frame */
+    bool is_refused;       /* its post was: the loop is being closed, and is to free it */
+    hoop_link loop_link;   /* on exec_local.jobs until it has come back */
+    struct executor_use *use;
 };
 
-struct worker; /* executor.c */
+/* An executor in which a loop has jobs, or had: the loop's one reference for all of them. */
+struct executor_use {
+    hoop_link link; /* on exec_local.uses */
+    hoop_executor *executor;
+    size_t jobs; /* that have not come back */
+};
+
+/* How long a worker may look out for a job before it sleeps. */
+#define EXECUTOR_SPIN_NS 50000
+
+struct worker; /* worker.h */
 
 struct hoop_executor {
-    atomic_uint references; /* the owner's, each worker's, each job's and each end's */
-    struct spinlock lock;   /* over all that follows */
-    hoop_link queue;        /* jobs that have not begun, oldest first */
-    size_t pending;         /* how many */
+    /* What each job touches, side by side. */
+    struct spinlock lock;   /* over all that follows, but for `references` */
+    unsigned pending;       /* jobs that have not begun */
+    hoop_link queue;        /* these, oldest first */
     struct worker *idle;    /* who waits for work, the one that worked last first */
-    struct worker *all;
-    unsigned workers;   /* threads, those that are being started included */
-    unsigned searching; /* of these, woken or started and on the way to the queue */
-    unsigned spinning;  /* idle ones that look out before they sleep */
-    int64_t spin_limit; /* how long they do, adapted */
+    struct worker *spinner; /* of these, who looks out before it sleeps; or NULL */
+    struct worker *napper;  /* of these, who wakes by itself now and then; or NULL */
+    unsigned workers;       /* threads, those that are being started included */
+    unsigned searching;     /* of these, called or started and on the way to the queue */
+    unsigned working;       /* of these, in a job */
+    bool is_shut_down;
+    hoop_link leaving;  /* struct thread_wait: who waits for a worker to be done with a loop */
+    hoop_link ending;   /* struct end_wait: who waits for the last worker */
+    uint64_t begun;     /* how many jobs have begun so far */
+    int64_t spin_limit; /* how long the spinner looks out, adapted */
     unsigned spins_skipped;
     unsigned max_workers;
-    bool is_shut_down;
-    hoop_link leaving; /* struct thread_wait: who waits for a worker to be done with a loop */
-    hoop_link ending;  /* struct thread_wait or struct end_wait: who waits for the last worker */
+    struct worker *all;
+    atomic_uint references; /* the owner's, each worker's, each use's and each end's */
     char name[16];
 };
 
@@ -93,6 +108,7 @@ struct exec_local {
     hoop_local local;
     hoop_loop *loop;
     hoop_link jobs;          /* job.loop_link */
+    hoop_link uses;          /* executor_use.link */
     hoop_link remotes;       /* coroutines of other threads that have not ended (threadsafe.c) */
     hoop_link ends;          /* tasks that wait for the end of an executor */
     hoop_executor *executor; /* the default one; NULL until it is used */
@@ -101,6 +117,9 @@ struct exec_local {
 
 /* LOOP's, made if there is none; NULL without memory. */
 struct exec_local *exec_local_of(hoop_loop *loop);
+
+/* LOCAL's use of EXECUTOR; NULL without memory. */
+struct executor_use *executor_use_of(struct exec_local *local, hoop_executor *executor);
 
 /* job.c: the loop goes, and no job of it may come back; waits for those that have begun in a
  * task's frame. */

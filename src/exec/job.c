@@ -20,7 +20,7 @@ static hoop_executor *choose_executor(struct exec_local *local, hoop_executor *e
 {
     if (executor != NULL)
         return executor;
-    if (local->executor == NULL && local->is_shut_down)
+    if (local->is_shut_down)
         return failed(HOOP_ESHUTDOWN);
     if (local->executor == NULL)
         local->executor = hoop_executor_new(NULL);
@@ -32,7 +32,7 @@ static void job_ends(struct job *job)
 {
     list_remove(&job->loop_link);
     hoop_work_ends(job->loop);
-    executor_unref(job->executor);
+    job->use->jobs--;
 }
 
 /* Queues JOB, whose function, context and post are set, for the running loop. */
@@ -44,11 +44,14 @@ static int job_start(struct job *job, hoop_executor *executor)
     executor = choose_executor(local, executor);
     if (executor == NULL)
         return hoop_last_error();
-    job->executor = executor_ref(executor);
+    job->use = executor_use_of(local, executor);
+    if (job->use == NULL)
+        return -ENOMEM;
+    job->use->jobs++;
     job->loop = local->loop;
     list_append(&local->jobs, &job->loop_link);
     hoop_work_begins(job->loop);
-    int rc = executor_put(job->executor, job);
+    int rc = executor_put(executor, job);
     if (rc < 0)
         job_ends(job);
     return rc;
@@ -213,24 +216,18 @@ static void job_drop(struct job *job)
 /* JOB has begun. */
 static void job_abandon(struct job *job, hoop_loop *loop)
 {
-    hoop_executor *executor = executor_ref(job->executor);
+    hoop_executor *executor = job->use->executor; /* stays: the use does */
     list_remove(&job->loop_link);
-    if (job->is_awaited) {
-        executor_leave_loop(executor, loop);
-        executor_unref(executor); /* the job's */
-    } else {
+    if (!job->is_awaited) {
         struct submitted *submitted = CONTAINER_OF(job, struct submitted, job);
         hoop_future *future = submitted->future;
         list_remove(&submitted->observer.link);
         submitted->future = NULL;
-        if (!executor_disown(job)) {
-            executor_unref(executor);
+        if (!executor_disown(job))
             submitted_free(submitted);
-        }
-        executor_leave_loop(executor, loop);
         hoop_future_unref(future);
     }
-    executor_unref(executor);
+    executor_leave_loop(executor, loop);
 }
 
 void jobs_abandon(struct exec_local *local)

@@ -33,12 +33,43 @@ static void local_shutdown(hoop_local *base)
     hoop_call_exception_handler(local->loop, &exception);
 }
 
+/* Drops the uses without jobs, or ALL. */
+static void uses_purge(struct exec_local *local, bool all)
+{
+    for (hoop_link *link = local->uses.next, *next; link != &local->uses; link = next) {
+        struct executor_use *use = CONTAINER_OF(link, struct executor_use, link);
+        next = link->next;
+        if (use->jobs > 0 && !all)
+            continue;
+        list_remove(link);
+        executor_unref(use->executor);
+        alloc_free(use);
+    }
+}
+
+struct executor_use *executor_use_of(struct exec_local *local, hoop_executor *executor)
+{
+    for (hoop_link *link = local->uses.next; link != &local->uses; link = link->next) {
+        struct executor_use *use = CONTAINER_OF(link, struct executor_use, link);
+        if (use->executor == executor)
+            return use;
+    }
+    uses_purge(local, false);
+    struct executor_use *use = alloc_zeroed(sizeof *use);
+    if (use == NULL)
+        return NULL;
+    use->executor = executor_ref(executor);
+    list_append(&local->uses, &use->link);
+    return use;
+}
+
 static void local_close(hoop_local *base)
 {
     struct exec_local *local = CONTAINER_OF(base, struct exec_local, local);
     remotes_abandon(&local->remotes); /* first: a job may wait for one */
     jobs_abandon(local);
     ends_abandon(local);
+    uses_purge(local, true);
     hoop_executor_free(local->executor);
     alloc_free(local);
 }
@@ -54,6 +85,7 @@ struct exec_local *exec_local_of(hoop_loop *loop)
     local->local = (hoop_local){.key = &key, .shutdown = local_shutdown, .close = local_close};
     local->loop = loop;
     list_init(&local->jobs);
+    list_init(&local->uses);
     list_init(&local->remotes);
     list_init(&local->ends);
     hoop_local_add(loop, &local->local);

@@ -158,16 +158,6 @@ hoop_thread_future *hoop_run_coroutine_threadsafe_named(hoop_loop *loop, hoop_co
     return failed(HOOP_ECLOSED);
 }
 
-/* Waits on WAITER until DEADLINE. False if that has passed. */
-static bool wait_until(struct thread_waiter *waiter, int64_t deadline)
-{
-    struct timespec limit = {deadline / 1000000000, deadline % 1000000000};
-    while (sem_clockwait(&waiter->done, CLOCK_MONOTONIC, &limit) != 0)
-        if (errno != EINTR)
-            return false;
-    return true;
-}
-
 int64_t hoop_thread_future_result(hoop_thread_future *future, double seconds)
 {
     if (isnan(seconds) || seconds < 0)
@@ -182,7 +172,8 @@ int64_t hoop_thread_future_result(hoop_thread_future *future, double seconds)
         list_append(&future->waiting, &waiter.link);
     spinlock_give(&future->lock);
     if (must_wait && !is_loops_own)
-        (void)wait_until(&waiter, clock_add(sys_monotonic_now(), clock_from_seconds(seconds)));
+        (void)sys_semaphore_wait(&waiter.done,
+                                 clock_add(sys_monotonic_now(), clock_from_seconds(seconds)));
     spinlock_take(&future->lock);
     list_remove(&waiter.link);
     int64_t result = future->is_done ? future->result : is_loops_own ? -EDEADLK : HOOP_EPENDING;

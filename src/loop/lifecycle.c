@@ -23,8 +23,7 @@ static bool are_valid(const hoop_loop_options *options)
 {
     bool is_known_clock =
         options->clock == HOOP_CLOCK_MONOTONIC || options->clock == HOOP_CLOCK_VIRTUAL;
-    bool is_time = options->watchdog == 0 ||
-                   (options->watchdog >= 0.001 && options->watchdog <= (double)INT32_MAX);
+    bool is_time = options->watchdog == 0 || watchdog_accepts(options->watchdog);
     return is_known_clock && is_time &&
            (options->stack_size == 0 || (options->stack_size >= HOOP_STACK_SIZE_MIN &&
                                          options->stack_size <= HOOP_STACK_SIZE_MAX));

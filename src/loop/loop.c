@@ -20,6 +20,7 @@
 #define SPIN_MAX_NS 50000
 #define SPIN_MIN_NS 5000
 #define SPIN_RETRY 32
+#define LOOKS_PER_CLOCK 16
 
 _Thread_local hoop_loop *running_loop;
 
@@ -105,7 +106,7 @@ static bool spin(hoop_loop *loop, int64_t timeout)
     int64_t limit = loop->spin_limit < timeout ? loop->spin_limit : timeout;
     int64_t start = sys_monotonic_now();
     do {
-        for (int i = 0; i < 8; i++)
+        for (int i = 0; i < LOOKS_PER_CLOCK && !wake_is_pending(loop); i++)
             sys_relax();
         if (wake_is_pending(loop)) {
             loop->spin_limit = SPIN_MAX_NS;

@@ -244,6 +244,8 @@ void simulation_reorder(hoop_loop *loop);
 unsigned simulation_budget(hoop_loop *loop, unsigned usual);
 
 /* watchdog.c */
+/* Is that a time to watch with? */
+bool watchdog_accepts(double seconds);
 int watchdog_start_from_environment(hoop_loop *loop);
 
 /* timer.c */

@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/backtrace.h"
@@ -32,7 +33,8 @@
 struct watchdog {
     hoop_loop *loop;
     pthread_t thread;
-    sem_t end;             /* given when it is to end */
+    sem_t changed; /* given when one of the two that follow has changed */
+    atomic_bool is_ending;
     _Atomic int64_t limit; /* nanoseconds */
     _Atomic uint64_t reports;
 };
@@ -53,16 +55,30 @@ static _Atomic(struct question *) open_question; /* NULL once somebody has taken
 
 /* ---- in the loop's thread, in a signal handler ---- */
 
-static void answer(struct question *question)
+/* Takes the call chain from where the signal struck, at PC: what the handler adds on top is
+ * cut off. That first address is not one to which a call returns; it is to be read as the
+ * others are. */
+static void take_chain(struct question *question, const void *pc)
+{
+    void **addresses = question->addresses;
+    size_t count = backtrace_take(addresses, FRAMES_MAX, 0);
+    size_t first = 0;
+    while (first < count && addresses[first] != pc)
+        first++;
+    if (first == count)
+        first = 0; /* not seen: then all of it */
+    else
+        addresses[first] = (char *)addresses[first] + 1;
+    question->count = count - first;
+    memmove(addresses, addresses + first, question->count * sizeof *addresses);
+}
+
+static void answer(struct question *question, const void *pc)
 {
     const struct loop_extension *extension = question->loop->extension;
     if (extension != NULL)
         extension->describe(extension, question->who, sizeof question->who);
-    /* Without this function and the kernel's frame. The first address is where the thread was,
-     * not where a call returns to; it is to be read as the others are. */
-    question->count = backtrace_take(question->addresses, FRAMES_MAX, 3);
-    if (question->count > 0)
-        question->addresses[0] = (char *)question->addresses[0] + 1;
+    take_chain(question, pc);
     sem_post(&question->answered);
 }
 
@@ -73,7 +89,7 @@ static void on_signal(int signal, siginfo_t *info, void *ucontext)
     bool is_ours = question != NULL && question->loop == running_loop &&
                    atomic_compare_exchange_strong(&open_question, &question, NULL);
     if (is_ours)
-        answer(question);
+        answer(question, sys_context_pc(ucontext));
     else if ((previous.sa_flags & SA_SIGINFO) != 0)
         previous.sa_sigaction(signal, info, ucontext);
     else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN)
@@ -96,27 +112,17 @@ static int install_handler(void)
 
 /* ---- in the watchdog's thread ---- */
 
-/* Waits until DEADLINE of the real clock. False if it has passed. */
-static bool wait_until(sem_t *semaphore, int64_t deadline)
-{
-    struct timespec limit = {deadline / 1000000000, deadline % 1000000000};
-    int rc;
-    while ((rc = sem_clockwait(semaphore, CLOCK_MONOTONIC, &limit)) != 0 && errno == EINTR)
-        ;
-    return rc == 0;
-}
-
 /* Asks the loop's thread. False if it does not answer: it may have ended just now. */
 static bool ask(struct question *question)
 {
     sem_init(&question->answered, 0, 0);
     atomic_store(&open_question, question);
     int rc = sys_thread_signal(question->loop->thread_id, QUESTION_SIGNAL);
-    if (rc == 0 && wait_until(&question->answered, sys_monotonic_now() + ANSWER_LIMIT_NS))
+    if (rc == 0 && sys_semaphore_wait(&question->answered, sys_monotonic_now() + ANSWER_LIMIT_NS))
         return true;
     if (atomic_exchange(&open_question, NULL) != NULL)
         return false;
-    return wait_until(&question->answered, INT64_MAX); /* it has begun to answer */
+    return sys_semaphore_wait(&question->answered, INT64_MAX); /* it has begun to answer */
 }
 
 /* Prints who is stuck; copies that to RET_WHO. */
@@ -147,8 +153,11 @@ static void *watch(void *arg)
     char stuck_in[sizeof(((struct question *)NULL)->who)] = "";
     for (;;) {
         int64_t limit = atomic_load_explicit(&watchdog->limit, memory_order_relaxed);
-        if (wait_until(&watchdog->end, sys_monotonic_now() + limit / 4))
-            return NULL;
+        if (sys_semaphore_wait(&watchdog->changed, sys_monotonic_now() + limit / 4)) {
+            if (atomic_load(&watchdog->is_ending))
+                return NULL;
+            continue;
+        }
         bool is_waiting = atomic_load_explicit(&loop->waiting, memory_order_acquire);
         uint_fast64_t steps = atomic_load_explicit(&loop->steps, memory_order_relaxed);
         int64_t now = sys_monotonic_now();
@@ -168,15 +177,21 @@ static void *watch(void *arg)
 
 /* ---- its life ---- */
 
+bool watchdog_accepts(double seconds)
+{
+    return seconds >= 0.001 && seconds <= 1e9;
+}
+
 int hoop_watchdog_start(hoop_loop *loop, double seconds)
 {
     int rc = loop_check(loop, __func__);
-    if (rc == 0 && !(seconds >= 0.001 && isfinite(seconds)))
+    if (rc == 0 && !watchdog_accepts(seconds))
         rc = misuse(loop->debug, -EINVAL, __func__);
     if (rc < 0)
         return rc;
     if (loop->watchdog != NULL) {
         atomic_store(&loop->watchdog->limit, clock_from_seconds(seconds));
+        sem_post(&loop->watchdog->changed);
         return 0;
     }
     rc = install_handler();
@@ -187,10 +202,10 @@ int hoop_watchdog_start(hoop_loop *loop, double seconds)
         return -ENOMEM;
     watchdog->loop = loop;
     atomic_init(&watchdog->limit, clock_from_seconds(seconds));
-    sem_init(&watchdog->end, 0, 0);
+    sem_init(&watchdog->changed, 0, 0);
     rc = sys_thread_start(&watchdog->thread, watch, watchdog);
     if (rc < 0) {
-        sem_destroy(&watchdog->end);
+        sem_destroy(&watchdog->changed);
         alloc_free(watchdog);
         return rc;
     }
@@ -216,9 +231,10 @@ void hoop_watchdog_stop(hoop_loop *loop)
     struct watchdog *watchdog = loop->watchdog;
     if (watchdog == NULL)
         return;
-    sem_post(&watchdog->end);
+    atomic_store(&watchdog->is_ending, true);
+    sem_post(&watchdog->changed);
     pthread_join(watchdog->thread, NULL);
-    sem_destroy(&watchdog->end);
+    sem_destroy(&watchdog->changed);
     loop->watchdog = NULL;
     alloc_free(watchdog);
 }

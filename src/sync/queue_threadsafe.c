@@ -41,7 +41,9 @@ static int run(hoop_loop *loop, hoop_coroutine_fn work, struct end *end, double 
     if (future == NULL)
         return hoop_last_error();
     int64_t rc = hoop_thread_future_result(future, seconds);
-    if (rc == HOOP_EPENDING) {
+    if (rc == -ECANCELED) {
+        rc = HOOP_ECLOSED; /* by a runner that closes the loop */
+    } else if (rc == HOOP_EPENDING) {
         hoop_thread_future_cancel(future);
         rc = hoop_thread_future_result(future, (double)INFINITY);
         if (rc == -ECANCELED)

@@ -52,7 +52,7 @@ static void cancel_main(hoop_watch *watch, unsigned events)
 /* Best effort: without it SIGINT does what it does elsewhere. */
 static void start_listening(hoop_runner *runner)
 {
-    struct sigaction action = {.sa_handler = on_interrupt}, current;
+    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_ONSTACK}, current;
     hoop_watch_init(&runner->watch, cancel_main);
     if (!sys_is_main_thread() || sys_signal_action(SIGINT, NULL, &current) < 0 ||
         (current.sa_flags & SA_SIGINFO) != 0 || current.sa_handler != SIG_DFL)
@@ -79,6 +79,8 @@ static void stop_listening(hoop_runner *runner)
     sys_signal_reset(SIGINT); /* before the descriptor goes, to which the handler writes */
     atomic_store(&interrupt_fd, -1);
     sys_close(fd);
+    if (atomic_load(&interrupted) && !runner->was_interrupted)
+        sys_signal_die(SIGINT); /* it came too late for us: it is as if nobody had listened */
 }
 
 /* ---- running ---- */
@@ -164,14 +166,31 @@ static int64_t finish(void *arg)
     return 0;
 }
 
+/* A task may stop the loop in its clean-up; the others are to have theirs all the same. */
+static void run_finish(hoop_loop *loop)
+{
+    hoop_task *task = task_create(loop, finish, loop, 0, "runner's end", __func__);
+    if (task == NULL)
+        return;
+    int64_t rc;
+    do
+        rc = hoop_run_until_done(loop, &task->future);
+    while (rc == HOOP_ESTOPPED);
+    hoop_task_detach(task);
+}
+
 void hoop_runner_close(hoop_runner *runner)
 {
     if (runner == NULL)
         return;
     hoop_loop *loop = runner->loop;
+    if (loop->running) {
+        (void)misuse(loop->debug, HOOP_ERUNNING, __func__);
+        return;
+    }
     const struct scheduler *scheduler = scheduler_if_any(loop);
     if ((scheduler != NULL && scheduler->task_count > 0) || !list_is_empty(&loop->locals))
-        (void)!hoop_run_until_complete(loop, finish, loop);
+        run_finish(loop);
     hoop_close(loop);
     alloc_free(runner);
 }

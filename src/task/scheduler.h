@@ -29,8 +29,8 @@ struct hoop_task {
     struct scheduler *scheduler;
     uint32_t cancelling; /* requests to cancel that were not taken back */
 
-    uint32_t cancel_walk;   /* the last walk of hoop_task_cancel that came by */
-    uint32_t stack_size;    /* wished, in bytes; 0: the loop's */
+    uint32_t cancel_walk; /* the last walk of hoop_task_cancel that came by */
+    uint32_t stack_size;  /* wished, in bytes; 0: the loop's */
     bool owns_name;
     bool has_copy;          /* the argument lies behind the struct: not for the free list */
     hoop_future future;     /* a task is a future: its outcome, and who awaits it */
@@ -40,7 +40,7 @@ struct hoop_task {
     void *arg;        /* the caller's, or a copy behind this struct */
     const char *name; /* never NULL */
     uint64_t id;
-    struct hoop_task *next; /* on the free list; or to be cancelled next, in a walk */
+    struct hoop_task *next;            /* on the free list; or to be cancelled next, in a walk */
     _Alignas(max_align_t) char copy[]; /* of the argument, if has_copy */
 };
 
