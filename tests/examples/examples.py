@@ -56,6 +56,18 @@ EXPECTED = {
         (4, "result is 42"),
         (4, "all done"),
     ],
+    "first_answer_wins": [
+        (0.2, "Oslo: 42"),
+        (0.2, "Lisbon: Operation canceled"),
+        (0.2, "Tokyo: Operation canceled"),
+        (0.2, "the answer is 42"),
+    ],
+    "deadline": [
+        (0.2, "Introduction is written"),
+        (0.5, "Method is written"),
+        (0.9, "Proofs takes too long"),
+        (1.1, "2 chapters are saved"),
+    ],
     "ten_thousand": [
         (0, "starting 10000 coroutines that sleep for one second"),
         (1, "all 10000 have finished"),
