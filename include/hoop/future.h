@@ -55,6 +55,10 @@ HOOP_API const char *hoop_future_error_message(const hoop_future *future);
  * -EDEADLK for a task that would wait for itself. */
 HOOP_API HOOP_MUST_CHECK int64_t hoop_future_await(hoop_future *future);
 
+/* Awaits FUTURE, borrowed, without passing cancellation on: if the caller is cancelled, returns
+ * -ECANCELED at once and the future stays as it is. Otherwise as hoop_future_await. */
+HOOP_API HOOP_MUST_CHECK int64_t hoop_future_shield(hoop_future *future);
+
 /* Calls FN(FUTURE, ARG) by hoop_call_soon when the future is done (or is already),
  * in the current context. Callbacks and awaiting tasks are served in the order in
  * which they came. Returns 0, -ENOMEM, -EINVAL for a NULL FN, HOOP_ECLOSED. */
@@ -63,6 +67,9 @@ HOOP_API int hoop_future_add_done_callback(hoop_future *future, hoop_done_fn fn,
 /* Takes back every callback with this FN and ARG that is not yet scheduled, and
  * returns how many that were. */
 HOOP_API int hoop_future_remove_done_callback(hoop_future *future, hoop_done_fn fn, void *arg);
+
+/* The task that FUTURE is (hoop_task_future), borrowed; NULL for a plain future. */
+HOOP_API hoop_task *hoop_future_task(hoop_future *future);
 
 /* Borrowed; NULL once the loop was closed. */
 HOOP_API hoop_loop *hoop_future_loop(const hoop_future *future);

@@ -3,7 +3,7 @@
  * Awaiting many at once: all of them (gather), some of them (wait), one after another as
  * they finish (as_completed).
  *
- * Each function has a twin for plain futures. For a group whose failure cancels the others
+ * Each has a twin for plain futures. For a group whose failure cancels the others
  * see group.h.
  */
 #ifndef HOOP_GATHER_H
@@ -75,6 +75,12 @@ HOOP_API HOOP_MUST_CHECK hoop_as_completed *hoop_as_completed_new(hoop_task *con
  * limit of time, use a timeout scope. */
 HOOP_API HOOP_MUST_CHECK int hoop_as_completed_next(hoop_as_completed *iterator,
                                                     hoop_task **ret_task);
+/* The same for futures; an iterator hands out what it was made for, the other kind of
+ * hoop_as_completed_next is refused (-EINVAL). */
+HOOP_API HOOP_MUST_CHECK hoop_as_completed *hoop_as_completed_new_futures(
+    hoop_future *const *futures, size_t count);
+HOOP_API HOOP_MUST_CHECK int hoop_as_completed_next_future(hoop_as_completed *iterator,
+                                                           hoop_future **ret_future);
 /* The tasks that were not handed out run on. No task may wait for the next one. NULL is
  * allowed. */
 HOOP_API void hoop_as_completed_free(hoop_as_completed *iterator);

@@ -97,9 +97,10 @@ HOOP_API HOOP_MUST_CHECK int64_t hoop_run_until_complete(hoop_loop *loop, hoop_c
  * HOOP_EOTHERLOOP if it belongs to another loop. */
 HOOP_API HOOP_MUST_CHECK int64_t hoop_run_until_done(hoop_loop *loop, hoop_future *future);
 
-/* A whole program: makes a loop, runs FN(ARG) to its end, cancels the tasks that
- * are left and waits for them, closes the loop. Returns FN's result, or why it
- * could not run: a code of hoop_run_until_complete or hoop_new_event_loop. */
+/* A whole program: makes a loop, runs FN(ARG) to its end, cancels the tasks that are left and
+ * waits for them, shuts the default executor down, closes the loop. Returns FN's result; -EINTR
+ * if SIGINT has cancelled it (runner.h); or why it could not run: a code of
+ * hoop_run_until_complete or hoop_new_event_loop, HOOP_ERUNNING if a loop runs in this thread. */
 HOOP_API HOOP_MUST_CHECK int64_t hoop_run(hoop_coroutine_fn fn, void *arg);
 
 /* Makes hoop_run_forever return once the current iteration has ended; if the loop
@@ -195,6 +196,9 @@ typedef void (*hoop_exception_fn)(hoop_loop *loop, const hoop_exception *excepti
 
 /* Replaces the handler; NULL sets the default one back, which prints to stderr. */
 HOOP_API void hoop_set_exception_handler(hoop_loop *loop, hoop_exception_fn fn, void *arg);
+/* The handler in force, and its argument in RET_ARG (may be NULL), for one that wants to hand on
+ * what is not its own; NULL for the default one. */
+HOOP_API hoop_exception_fn hoop_get_exception_handler(const hoop_loop *loop, void **ret_arg);
 /* Hands EXCEPTION to the loop's handler, or to the default one. LOOP may be NULL
  * for the default one only, which may also be called from inside of a handler. */
 HOOP_API void hoop_call_exception_handler(hoop_loop *loop, const hoop_exception *exception);

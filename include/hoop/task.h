@@ -71,7 +71,8 @@ HOOP_API HOOP_MUST_CHECK hoop_task *hoop_create_task_with(hoop_coroutine_fn fn, 
 /* A coroutine object: FN(ARG), to be started later. hoop_ensure_future starts it as
  * a task that nobody awaits and frees the object; it has the type of a callback, so
  *     hoop_call_later(loop, 1, hoop_ensure_future, hoop_coroutine_new(loop, fn, arg));
- * Without memory for the task, or with NULL, it reports to the exception handler.
+ * Unlike asyncio's it gives no task: there is nobody to give it to. Without memory for the
+ * task, or with NULL, it reports to the exception handler.
  * An object that was never started when the loop closes is reported and freed. */
 #define hoop_coroutine_new(loop, fn, arg) hoop_coroutine_new_named(loop, fn, arg, #fn)
 HOOP_API HOOP_MUST_CHECK hoop_coroutine *hoop_coroutine_new_named(hoop_loop *loop,
@@ -133,7 +134,18 @@ HOOP_API const char *hoop_task_error_message(const hoop_task *task);
  * hoop_run_until_done. */
 HOOP_API hoop_future *hoop_task_future(hoop_task *task);
 
+/* Belongs to the task, valid until it is renamed. */
 HOOP_API const char *hoop_task_name(const hoop_task *task);
+/* Renames it; NAME is copied. 0 or -ENOMEM, and the name stays. */
+HOOP_API int hoop_task_set_name(hoop_task *task, const char *name);
+
+/* The bindings that are in force in the task now, a reference for hoop_context_unref; never
+ * NULL. Empty once it is done. */
+HOOP_API hoop_context *hoop_task_context(const hoop_task *task);
+
+/* What the task waits for now if that is a task or future, borrowed until somebody suspends;
+ * NULL if it waits for something else (hoop_print_tasks tells), or not at all. */
+HOOP_API hoop_future *hoop_task_awaits(const hoop_task *task);
 /* Numbers a loop's tasks from 1 in the order of their creation. */
 HOOP_API uint64_t hoop_task_id(const hoop_task *task);
 

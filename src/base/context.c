@@ -145,10 +145,14 @@ void *hoop_context_get(const hoop_context_var *var)
     return binding != NULL ? binding->box->value : var->default_value;
 }
 
+hoop_context *context_or_empty(hoop_context *context)
+{
+    return context != NULL ? context : &empty;
+}
+
 hoop_context *hoop_context_copy(void)
 {
-    hoop_context *context = context_capture();
-    return context != NULL ? context : &empty;
+    return context_or_empty(context_capture());
 }
 
 void hoop_context_unref(hoop_context *context)

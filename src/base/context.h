@@ -18,6 +18,9 @@ extern _Thread_local hoop_context **context_slot;
 hoop_context *context_ref(hoop_context *context);
 void context_unref(hoop_context *context);
 
+/* CONTEXT, or if that is NULL a context that is empty, for programs. */
+hoop_context *context_or_empty(hoop_context *context);
+
 /* The thread's own slot. */
 hoop_context **context_thread_slot(void);
 

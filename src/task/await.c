@@ -100,6 +100,14 @@ int64_t hoop_future_await(hoop_future *future)
     return settle(hoop_future_ref(future), &future_wait_cancelling);
 }
 
+int64_t hoop_future_shield(hoop_future *future)
+{
+    if (future == NULL)
+        return hoop_last_error();
+    int rc = future_check_wait(future, __func__);
+    return rc < 0 ? rc : settle(hoop_future_ref(future), &future_wait_shielding);
+}
+
 /* ---- tasks ---- */
 
 int64_t hoop_await(hoop_task *task)

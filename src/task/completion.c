@@ -136,6 +136,7 @@ struct hoop_as_completed {
     struct wait *waiter; /* who waits for the next one, or NULL */
     hoop_loop *loop;     /* a reference */
     size_t left;         /* members that were not handed out */
+    bool has_tasks;      /* not plain futures */
     size_t count;
     struct member members[];
 };
@@ -149,22 +150,24 @@ static void hand_in(struct observer *observer)
         wait_wake(iterator->waiter, 0);
 }
 
-/* 0, or why TASKS cannot be watched. */
-static int check_tasks(hoop_task *const *tasks, size_t count)
+/* 0, or why these cannot be watched. */
+static int check_watched(member_at *at, const void *array, size_t count, const char *function)
 {
-    int rc = loop_check(running_loop, "hoop_as_completed_new");
+    int rc = loop_check(running_loop, function);
     for (size_t i = 0; i < count && rc == 0; i++) {
-        if (tasks[i] == NULL)
+        const hoop_future *future = at(array, i);
+        if (future == NULL)
             rc = -EINVAL;
-        else if (tasks[i]->future.loop != running_loop && !tasks[i]->future.done)
+        else if (future->loop != running_loop && !future->done)
             rc = HOOP_EOTHERLOOP;
     }
     return rc;
 }
 
-hoop_as_completed *hoop_as_completed_new(hoop_task *const *tasks, size_t count)
+static hoop_as_completed *as_completed_new(member_at *at, const void *array, size_t count,
+                                           const char *function)
 {
-    int rc = check_tasks(tasks, count);
+    int rc = check_watched(at, array, count, function);
     if (rc < 0)
         return failed(rc);
     hoop_as_completed *iterator = NULL;
@@ -176,11 +179,24 @@ hoop_as_completed *hoop_as_completed_new(hoop_task *const *tasks, size_t count)
     iterator->left = iterator->count = count;
     iterator->loop = hoop_loop_ref(running_loop);
     for (size_t i = 0; i < count; i++) {
-        hoop_future *future = &hoop_task_ref(tasks[i])->future;
+        hoop_future *future = hoop_future_ref(at(array, i));
         if (!member_watch(&iterator->members[i], future, iterator, hand_in))
             hand_in(&iterator->members[i].observer);
     }
     return iterator;
+}
+
+hoop_as_completed *hoop_as_completed_new(hoop_task *const *tasks, size_t count)
+{
+    hoop_as_completed *iterator = as_completed_new(member_task_at, tasks, count, __func__);
+    if (iterator != NULL)
+        iterator->has_tasks = true;
+    return iterator;
+}
+
+hoop_as_completed *hoop_as_completed_new_futures(hoop_future *const *futures, size_t count)
+{
+    return as_completed_new(member_future_at, futures, count, __func__);
 }
 
 static const struct wait_kind next_wait = {"waits for the next to complete", wait_cancel, NULL,
@@ -196,13 +212,21 @@ static int wait_for_next(hoop_as_completed *iterator)
     return rc;
 }
 
-int hoop_as_completed_next(hoop_as_completed *iterator, hoop_task **ret_task)
+/* 0, or why FUNCTION cannot be called here. */
+static int check_next(const hoop_as_completed *iterator, bool wants_task, const char *function)
 {
     if (task_running() == NULL)
-        return wait_without_task(__func__);
-    if (iterator->waiter != NULL || iterator->loop != running_loop)
-        return wait_failed(misuse(running_loop->debug,
-                                  iterator->waiter != NULL ? -EBUSY : HOOP_EOTHERLOOP, __func__));
+        return wait_without_task(function);
+    int rc = iterator->waiter != NULL            ? -EBUSY
+             : iterator->loop != running_loop    ? HOOP_EOTHERLOOP
+             : iterator->has_tasks != wants_task ? -EINVAL
+                                                 : 0;
+    return rc < 0 ? wait_failed(misuse(running_loop->debug, rc, function)) : 0;
+}
+
+/* 1 and the next one that is done, or as hoop_as_completed_next. */
+static int next(hoop_as_completed *iterator, hoop_future **ret_future)
+{
     if (iterator->left == 0)
         return 0;
     bool is_there = !list_is_empty(&iterator->finished);
@@ -210,12 +234,28 @@ int hoop_as_completed_next(hoop_as_completed *iterator, hoop_task **ret_task)
     if (rc < 0)
         return rc;
     struct observer *first = CONTAINER_OF(list_pop(&iterator->finished), struct observer, link);
-    struct member *member = CONTAINER_OF(first, struct member, observer);
-    *ret_task = CONTAINER_OF(member->future, hoop_task, future);
+    *ret_future = CONTAINER_OF(first, struct member, observer)->future;
     iterator->left--;
     if (is_there)
         wait_spend(); /* last: others may run here */
     return 1;
+}
+
+int hoop_as_completed_next(hoop_as_completed *iterator, hoop_task **ret_task)
+{
+    hoop_future *future = NULL;
+    int rc = check_next(iterator, true, __func__);
+    if (rc == 0)
+        rc = next(iterator, &future);
+    if (rc > 0)
+        *ret_task = CONTAINER_OF(future, hoop_task, future);
+    return rc;
+}
+
+int hoop_as_completed_next_future(hoop_as_completed *iterator, hoop_future **ret_future)
+{
+    int rc = check_next(iterator, false, __func__);
+    return rc < 0 ? rc : next(iterator, ret_future);
 }
 
 void hoop_as_completed_free(hoop_as_completed *iterator)

@@ -15,6 +15,13 @@ void hoop_set_exception_handler(hoop_loop *loop, hoop_exception_fn fn, void *arg
     loop->exception_arg = arg;
 }
 
+hoop_exception_fn hoop_get_exception_handler(const hoop_loop *loop, void **ret_arg)
+{
+    if (ret_arg != NULL)
+        *ret_arg = loop->exception_arg;
+    return loop->exception_handler;
+}
+
 void hoop_default_exception_handler(hoop_loop *loop, const hoop_exception *exception)
 {
     (void)loop;

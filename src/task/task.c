@@ -313,6 +313,29 @@ const char *hoop_task_name(const hoop_task *task)
     return task->name;
 }
 
+int hoop_task_set_name(hoop_task *task, const char *name)
+{
+    char *copy = alloc_string(name);
+    if (copy == NULL)
+        return -ENOMEM;
+    const char *old = task->owns_name ? task->name : NULL;
+    task->name = copy; /* first: the watchdog may look at it at any time */
+    task->owns_name = true;
+    alloc_free((char *)(uintptr_t)old);
+    return 0;
+}
+
+hoop_context *hoop_task_context(const hoop_task *task)
+{
+    return context_or_empty(context_ref(task->context));
+}
+
+hoop_future *hoop_task_awaits(const hoop_task *task)
+{
+    bool has_target = task_is_waiting(task) && task->wait->kind->target != NULL;
+    return has_target ? task->wait->kind->target(task->wait) : NULL;
+}
+
 uint64_t hoop_task_id(const hoop_task *task)
 {
     return task->id;
