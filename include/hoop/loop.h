@@ -63,8 +63,9 @@ HOOP_API hoop_loop *hoop_new_event_loop_with(const hoop_loop_options *options);
 
 /* Closes the loop and drops the reference that hoop_new_event_loop gave. Callbacks
  * that have not run are dropped, as in asyncio; each task that has not finished is
- * reported to the exception handler and destroyed without running again. Watched
- * descriptors are not closed: they are the caller's. LOOP may be NULL.
+ * reported to the exception handler and destroyed without running again. Functions that
+ * threads of an executor run for such tasks are waited for. Watched descriptors are not
+ * closed: they are the caller's; in debug mode they are reported. LOOP may be NULL.
  * Returns 0, or HOOP_ERUNNING (and nothing happened) while the loop runs, HOOP_ECLOSED
  * if it is closed and only a reference of hoop_loop_ref is left. */
 HOOP_API int hoop_close(hoop_loop *loop);

@@ -5,8 +5,10 @@
  * callbacks for other libraries' descriptors (add_reader, add_writer).
  */
 #include <errno.h>
+#include <stdio.h>
 
 #include "base/alloc.h"
+#include "base/backtrace.h"
 #include "base/context.h"
 #include "base/sys.h"
 #include "loop/loop.h"
@@ -234,6 +236,21 @@ int hoop_remove_writer(hoop_loop *loop, int fd)
     return remove_callback(loop, fd, HOOP_WRITABLE, __func__);
 }
 
+/* In debug mode: somebody has forgotten to remove CALLBACK. */
+static void report_left(hoop_loop *loop, size_t fd, const struct fd_callback *callback)
+{
+    char what[320], name[256];
+    if (callback->fn == NULL)
+        return;
+    backtrace_name((const void *)(uintptr_t)callback->fn, name, sizeof name);
+    snprintf(what, sizeof what, "descriptor %zu, %s", fd, name);
+    hoop_exception exception = {
+        .message = "a descriptor is still watched, but the loop is closed",
+        .error_message = what,
+    };
+    hoop_call_exception_handler(loop, &exception);
+}
+
 void descriptors_done(hoop_loop *loop)
 {
     for (size_t fd = 0; fd < loop->descriptor_capacity; fd++) {
@@ -241,6 +258,10 @@ void descriptors_done(hoop_loop *loop)
             continue;
         struct fd_callbacks *descriptor = loop->descriptors[fd];
         hoop_watch_stop(loop, &descriptor->watch);
+        if (loop->debug) {
+            report_left(loop, fd, &descriptor->reader);
+            report_left(loop, fd, &descriptor->writer);
+        }
         context_unref(fd_callback_set(&descriptor->reader, NULL, NULL, NULL));
         context_unref(fd_callback_set(&descriptor->writer, NULL, NULL, NULL));
         descriptor_free(loop, descriptor, (int)fd);
