@@ -35,8 +35,9 @@ typedef struct hoop_executor_options {
 } hoop_executor_options;
 
 /* A pool of threads, each started when a function has to wait and there are fewer than
- * MAX_WORKERS; an idle one stays for reuse, the one that worked last first. Functions begin in
- * the order in which they were submitted. OPTIONS may be NULL. NULL on failure:
+ * MAX_WORKERS; an idle one stays for reuse, the one that worked last first, or one that has not
+ * gone to sleep yet. Functions begin in the order in which they were submitted; one that waits
+ * behind another that blocks waits half a millisecond at most if there is an idle thread. OPTIONS may be NULL. NULL on failure:
  * hoop_last_error is -ENOMEM, or -EINVAL for more than 4096 workers. May be used by several
  * loops and from any thread. */
 HOOP_API HOOP_MUST_CHECK hoop_executor *hoop_executor_new(const hoop_executor_options *options);
@@ -70,7 +71,7 @@ HOOP_API HOOP_MUST_CHECK hoop_future *hoop_executor_submit(hoop_executor *execut
 HOOP_API HOOP_MUST_CHECK int hoop_executor_shutdown(hoop_executor *executor, double seconds);
 
 /* Drops the executor, and shuts it down without waiting: its memory goes with its last
- * thread. NULL is allowed. A default executor belongs to its loop; do not free it. */
+ * thread, or with the last loop that has used it. NULL is allowed. A default executor belongs to its loop; do not free it. */
 HOOP_API void hoop_executor_free(hoop_executor *executor);
 
 /* How many threads it has, and how many functions have not begun. Callable from any thread. */

@@ -30,7 +30,7 @@ int executor_put(hoop_executor *executor, struct job *job)
     if (is_open) {
         list_append(&executor->queue, &job->link);
         executor->pending++;
-        plan = plan_worker(executor);
+        plan = plan_worker(executor, true);
     }
     spinlock_give(&executor->lock);
     plan_carry_out(executor, plan);

@@ -165,8 +165,23 @@ void ends_abandon(struct exec_local *local)
     }
 }
 
-static const struct wait_kind end_wait_kind = {"waits for an executor's end", wait_cancel, NULL,
-                                               NULL};
+/* In the frame of the task that waits. */
+struct end_waiter {
+    struct wait wait;
+    struct task_end *end; /* frees itself; not to be touched once the task is woken */
+};
+
+static void end_waiter_cancel(struct wait *wait)
+{
+    struct task_end *end = CONTAINER_OF(wait, struct end_waiter, wait)->end;
+    end->wait = NULL;
+    if (executor_forget_end(end->executor, &end->end)) /* else it is on its way */
+        task_end_free(end);
+    wait_wake(wait, -ECANCELED);
+}
+
+static const struct wait_kind end_wait_kind = {"waits for an executor's end", end_waiter_cancel,
+                                               NULL, NULL};
 
 /* The running task waits, as long as it is not cancelled. */
 static int64_t task_waits_for_end(void *arg)
@@ -177,25 +192,19 @@ static int64_t task_waits_for_end(void *arg)
     struct task_end *end = local != NULL ? alloc_zeroed(sizeof *end) : NULL;
     if (end == NULL)
         return wait_failed(-ENOMEM);
-    struct wait wait;
-    wait_init(&wait, &end_wait_kind);
-    *end = (struct task_end){.executor = executor_ref(executor), .loop = loop, .wait = &wait};
+    struct end_waiter waiter = {.end = end};
+    wait_init(&waiter.wait, &end_wait_kind);
+    *end =
+        (struct task_end){.executor = executor_ref(executor), .loop = loop, .wait = &waiter.wait};
     end->end.notify = task_end_notify;
     end->post.run = task_end_back;
     list_init(&end->end.link);
     list_append(&local->ends, &end->link);
     hoop_work_begins(loop);
-    if (!executor_shut_down(executor, &end->end)) {
-        task_end_free(end);
-        return 0;
-    }
-    int rc = (int)wait_park(&wait);
-    if (rc < 0) {
-        end->wait = NULL;
-        if (executor_forget_end(executor, &end->end)) /* else it is on its way, and frees itself */
-            task_end_free(end);
-    }
-    return rc;
+    if (executor_shut_down(executor, &end->end))
+        return wait_park(&waiter.wait);
+    task_end_free(end);
+    return 0;
 }
 
 int hoop_executor_shutdown(hoop_executor *executor, double seconds)

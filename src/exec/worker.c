@@ -51,7 +51,7 @@ bool worker_call(hoop_executor *executor, struct worker *worker)
     return atomic_exchange(&worker->state, WORKER_CALLED) == WORKER_ASLEEP;
 }
 
-struct plan plan_worker(hoop_executor *executor)
+struct plan plan_worker(hoop_executor *executor, bool may_start)
 {
     struct plan plan = {0};
     if (executor->searching > 0 || list_is_empty(&executor->queue))
@@ -61,7 +61,7 @@ struct plan plan_worker(hoop_executor *executor)
     if (worker != NULL && (worker == executor->spinner || !is_watched)) {
         if (worker_call(executor, worker))
             plan.wake = worker;
-    } else if (worker == NULL && executor->workers < executor->max_workers) {
+    } else if (worker == NULL && may_start && executor->workers < executor->max_workers) {
         plan.start = true;
         executor->workers++;
         executor->searching++;
@@ -103,11 +103,14 @@ void plan_carry_out(hoop_executor *executor, struct plan plan)
         return;
     spinlock_take(&executor->lock);
     executor->searching--;
-    if (--executor->workers == 0) {
+    executor->workers--;
+    plan = plan_worker(executor, false); /* jobs came meanwhile, and have called nobody */
+    if (executor->workers == 0) {
         fail_all(executor, rc);
         waits_notify(&executor->ending);
     }
     spinlock_give(&executor->lock);
+    plan_carry_out(executor, plan);
     executor_unref(executor);
 }
 
@@ -242,7 +245,7 @@ static void work(hoop_executor *executor, struct worker *worker, struct job *job
     executor->working++;
     job->has_begun = true;
     worker->loop = job->is_awaited ? job->loop : NULL;
-    struct plan plan = plan_worker(executor);
+    struct plan plan = plan_worker(executor, true);
     spinlock_give(&executor->lock);
     plan_carry_out(executor, plan); /* if no further thread can be had, we do it all */
     run(job);

@@ -23,8 +23,9 @@ struct plan {
     bool start;          /* another thread */
 };
 
-/* Under the lock: sees to a worker for the jobs that wait. */
-struct plan plan_worker(hoop_executor *executor);
+/* Under the lock: sees to a worker for the jobs that wait, and if it MAY_START one to a new
+ * thread. */
+struct plan plan_worker(hoop_executor *executor, bool may_start);
 /* Without the lock. */
 void plan_carry_out(hoop_executor *executor, struct plan plan);
 

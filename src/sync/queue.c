@@ -241,7 +241,7 @@ void hoop_queue_shutdown(hoop_queue *queue, bool immediate)
     waiters_wake_all(&queue->putters, HOOP_ESHUTDOWN);
     if (!immediate)
         return;
-    size_t dropped = queue->items.count;
+    size_t dropped = queue->items.count; /* task_done may have been said for some already */
     queue->items.count = 0;
-    finish(queue, dropped);
+    finish(queue, dropped < queue->unfinished ? dropped : queue->unfinished);
 }
