@@ -68,7 +68,7 @@ HOOP_API int hoop_future_add_done_callback(hoop_future *future, hoop_done_fn fn,
  * returns how many that were. */
 HOOP_API int hoop_future_remove_done_callback(hoop_future *future, hoop_done_fn fn, void *arg);
 
-/* The task that FUTURE is (hoop_task_future), borrowed; NULL for a plain future. */
+/* The task that FUTURE is (hoop_task_future), borrowed; NULL for a plain future, and for NULL. */
 HOOP_API hoop_task *hoop_future_task(hoop_future *future);
 
 /* Borrowed; NULL once the loop was closed. */

@@ -61,12 +61,13 @@ HOOP_API HOOP_MUST_CHECK int64_t hoop_wait_futures(hoop_future *const *futures, 
 
 /* ---- one after another ---------------------------------------------------- */
 
-/* Hands out tasks in the order in which they finish. */
+/* Hands out tasks, or futures, in the order in which they finish. */
 typedef struct hoop_as_completed hoop_as_completed;
 
 /* Watches COUNT TASKS of the running loop; takes references of its own. TASKS itself is not
  * needed afterwards. NULL on failure: hoop_last_error is HOOP_ENOLOOP, -EINVAL for a NULL among
- * the tasks, HOOP_EOTHERLOOP, -ENOMEM. */
+ * the tasks, HOOP_EOTHERLOOP or HOOP_ECLOSED for a pending one of another or a closed loop,
+ * -ENOMEM. */
 HOOP_API HOOP_MUST_CHECK hoop_as_completed *hoop_as_completed_new(hoop_task *const *tasks,
                                                                   size_t count);
 /* Suspends the running task until another one has finished, and names it in RET_TASK,
@@ -81,7 +82,7 @@ HOOP_API HOOP_MUST_CHECK hoop_as_completed *hoop_as_completed_new_futures(
     hoop_future *const *futures, size_t count);
 HOOP_API HOOP_MUST_CHECK int hoop_as_completed_next_future(hoop_as_completed *iterator,
                                                            hoop_future **ret_future);
-/* The tasks that were not handed out run on. No task may wait for the next one. NULL is
+/* What was not handed out runs on. No task may wait for the next one. NULL is
  * allowed. */
 HOOP_API void hoop_as_completed_free(hoop_as_completed *iterator);
 

@@ -198,7 +198,7 @@ typedef void (*hoop_exception_fn)(hoop_loop *loop, const hoop_exception *excepti
 /* Replaces the handler; NULL sets the default one back, which prints to stderr. */
 HOOP_API void hoop_set_exception_handler(hoop_loop *loop, hoop_exception_fn fn, void *arg);
 /* The handler in force, and its argument in RET_ARG (may be NULL), for one that wants to hand on
- * what is not its own; NULL for the default one. */
+ * what is not its own; NULL for the default one, with the argument that was set with it. */
 HOOP_API hoop_exception_fn hoop_get_exception_handler(const hoop_loop *loop, void **ret_arg);
 /* Hands EXCEPTION to the loop's handler, or to the default one. LOOP may be NULL
  * for the default one only, which may also be called from inside of a handler. */

@@ -136,7 +136,8 @@ HOOP_API hoop_future *hoop_task_future(hoop_task *task);
 
 /* Belongs to the task, valid until it is renamed. */
 HOOP_API const char *hoop_task_name(const hoop_task *task);
-/* Renames it; NAME is copied. 0 or -ENOMEM, and the name stays. */
+/* Renames it; NAME is copied, NULL stands for "task". 0, or -ENOMEM or HOOP_ETHREAD (debug mode)
+ * and the name stays. */
 HOOP_API int hoop_task_set_name(hoop_task *task, const char *name);
 
 /* The bindings that are in force in the task now, a reference for hoop_context_unref; never
@@ -144,7 +145,8 @@ HOOP_API int hoop_task_set_name(hoop_task *task, const char *name);
 HOOP_API hoop_context *hoop_task_context(const hoop_task *task);
 
 /* What the task waits for now if that is a task or future, borrowed until somebody suspends;
- * NULL if it waits for something else (hoop_print_tasks tells), or not at all. */
+ * NULL if it waits for several or for something else (hoop_print_tasks tells), or not at all.
+ * hoop_future_task leads on from there: who awaits whom. */
 HOOP_API hoop_future *hoop_task_awaits(const hoop_task *task);
 /* Numbers a loop's tasks from 1 in the order of their creation. */
 HOOP_API uint64_t hoop_task_id(const hoop_task *task);

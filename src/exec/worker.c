@@ -93,25 +93,23 @@ static void fail_all(hoop_executor *executor, int rc)
 
 void plan_carry_out(hoop_executor *executor, struct plan plan)
 {
+    pthread_t thread;
+    int rc = plan.start ? sys_thread_start(&thread, worker_main, executor) : 0;
+    if (rc < 0) {
+        spinlock_take(&executor->lock);
+        executor->searching--;
+        executor->workers--;
+        plan = plan_worker(executor, false); /* jobs came meanwhile, and have called nobody */
+        if (executor->workers == 0) {
+            fail_all(executor, rc);
+            waits_notify(&executor->ending);
+        }
+        spinlock_give(&executor->lock);
+    }
     if (plan.wake != NULL)
         sem_post(&plan.wake->call);
-    if (!plan.start)
-        return;
-    pthread_t thread;
-    int rc = sys_thread_start(&thread, worker_main, executor);
-    if (rc == 0)
-        return;
-    spinlock_take(&executor->lock);
-    executor->searching--;
-    executor->workers--;
-    plan = plan_worker(executor, false); /* jobs came meanwhile, and have called nobody */
-    if (executor->workers == 0) {
-        fail_all(executor, rc);
-        waits_notify(&executor->ending);
-    }
-    spinlock_give(&executor->lock);
-    plan_carry_out(executor, plan);
-    executor_unref(executor);
+    if (rc < 0)
+        executor_unref(executor);
 }
 
 /* ---- the workers ---- */

@@ -43,6 +43,7 @@ struct watchdog {
 struct question {
     const hoop_loop *loop;
     sem_t answered;
+    atomic_bool has_answer; /* set before that is given: tools know better what it means */
     size_t count;
     void *addresses[FRAMES_MAX];
     char who[160]; /* "task 'x' #7" */
@@ -79,6 +80,7 @@ static void answer(struct question *question, const void *pc)
     if (extension != NULL)
         extension->describe(extension, question->who, sizeof question->who);
     take_chain(question, pc);
+    atomic_store(&question->has_answer, true);
     sem_post(&question->answered);
 }
 
@@ -118,11 +120,11 @@ static bool ask(struct question *question)
     sem_init(&question->answered, 0, 0);
     atomic_store(&open_question, question);
     int rc = sys_thread_signal(question->loop->thread_id, QUESTION_SIGNAL);
-    if (rc == 0 && sys_semaphore_wait(&question->answered, sys_monotonic_now() + ANSWER_LIMIT_NS))
-        return true;
-    if (atomic_exchange(&open_question, NULL) != NULL)
-        return false;
-    return sys_semaphore_wait(&question->answered, INT64_MAX); /* it has begun to answer */
+    bool is_answered =
+        rc == 0 && sys_semaphore_wait(&question->answered, sys_monotonic_now() + ANSWER_LIMIT_NS);
+    if (!is_answered && atomic_exchange(&open_question, NULL) == NULL)
+        sys_semaphore_wait(&question->answered, INT64_MAX); /* it has begun to answer */
+    return atomic_load(&question->has_answer);
 }
 
 /* Prints who is stuck; copies that to RET_WHO. */

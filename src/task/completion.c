@@ -27,6 +27,7 @@ struct several {
 /* FUTURE, one of them, is done. */
 static void several_look_at(struct several *several, const hoop_future *future)
 {
+    assert(future != NULL);
     bool failed = future->result < 0 && future->result != -ECANCELED;
     if (several->when == HOOP_FIRST_COMPLETED || (several->when == HOOP_FIRST_ERROR && failed))
         several->is_over = true;
@@ -157,9 +158,10 @@ static int check_watched(member_at *at, const void *array, size_t count, const c
     for (size_t i = 0; i < count && rc == 0; i++) {
         const hoop_future *future = at(array, i);
         if (future == NULL)
-            rc = -EINVAL;
+            rc = misuse(running_loop->debug, -EINVAL, function);
         else if (future->loop != running_loop && !future->done)
-            rc = HOOP_EOTHERLOOP;
+            rc = misuse(running_loop->debug, future->loop == NULL ? HOOP_ECLOSED : HOOP_EOTHERLOOP,
+                        function);
     }
     return rc;
 }

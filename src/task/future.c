@@ -194,7 +194,7 @@ const char *hoop_future_error_message(const hoop_future *future)
 
 hoop_task *hoop_future_task(hoop_future *future)
 {
-    return future->is_task ? CONTAINER_OF(future, hoop_task, future) : NULL;
+    return future != NULL && future->is_task ? CONTAINER_OF(future, hoop_task, future) : NULL;
 }
 
 hoop_loop *hoop_future_loop(const hoop_future *future)

@@ -27,15 +27,18 @@ struct hoop_runner {
 
 static atomic_int interrupt_fd = -1; /* of the runner that listens */
 static atomic_bool interrupted;      /* since it began to */
+static atomic_uint handlers;         /* that run just now, perhaps in other threads */
 
 /* The second signal finds the default action, and ends the process. */
 static void on_interrupt(int signal)
 {
     int saved_errno = errno;
+    atomic_fetch_add(&handlers, 1);
     if (!atomic_exchange(&interrupted, true))
         sys_eventfd_signal(atomic_load(&interrupt_fd));
     else
         sys_signal_die(signal);
+    atomic_fetch_sub(&handlers, 1);
     errno = saved_errno;
 }
 
@@ -45,8 +48,7 @@ static void cancel_main(hoop_watch *watch, unsigned events)
     (void)events;
     if (!atomic_load(&interrupted) || runner->was_interrupted)
         return; /* writable: an eventfd is that from the start */
-    runner->was_interrupted = true;
-    hoop_task_cancel(runner->main);
+    runner->was_interrupted = hoop_task_cancel(runner->main); /* false: it is through */
 }
 
 /* Best effort: without it SIGINT does what it does elsewhere. */
@@ -77,6 +79,8 @@ static void stop_listening(hoop_runner *runner)
         return;
     hoop_watch_stop(runner->loop, &runner->watch);
     sys_signal_reset(SIGINT); /* before the descriptor goes, to which the handler writes */
+    while (atomic_load(&handlers) > 0)
+        sys_yield();
     atomic_store(&interrupt_fd, -1);
     sys_close(fd);
     if (atomic_load(&interrupted) && !runner->was_interrupted)

@@ -315,7 +315,10 @@ const char *hoop_task_name(const hoop_task *task)
 
 int hoop_task_set_name(hoop_task *task, const char *name)
 {
-    char *copy = alloc_string(name);
+    int rc = task->future.loop != NULL ? loop_check_thread(task->future.loop, __func__) : 0;
+    if (rc < 0)
+        return rc;
+    char *copy = alloc_string(name != NULL ? name : "task");
     if (copy == NULL)
         return -ENOMEM;
     const char *old = task->owns_name ? task->name : NULL;

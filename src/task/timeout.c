@@ -44,6 +44,7 @@ static int enter(hoop_timeout *timeout, hoop_task *task, int64_t deadline)
 int hoop_timeout_enter(hoop_timeout *timeout, double seconds)
 {
     hoop_task *task = task_running();
+    timeout->task = NULL;
     if (task == NULL)
         return wait_without_task(__func__);
     int64_t deadline = loop_deadline(task->scheduler->loop, seconds < 0 ? 0 : seconds);
@@ -55,6 +56,7 @@ int hoop_timeout_enter(hoop_timeout *timeout, double seconds)
 int hoop_timeout_enter_at(hoop_timeout *timeout, double when)
 {
     hoop_task *task = task_running();
+    timeout->task = NULL;
     if (task == NULL)
         return wait_without_task(__func__);
     if (isnan(when))
