@@ -191,6 +191,7 @@ static void an_await_keeps_it_alive(void **state)
 static int64_t await_foreign(void *arg)
 {
     assert_int_equal(hoop_future_await(arg), HOOP_EOTHERLOOP);
+    assert_int_equal(hoop_future_shield(arg), HOOP_EOTHERLOOP);
     assert_int_equal(hoop_future_set_result(arg, 1), 0);
     return hoop_future_await(arg); /* what is done needs no loop */
 }
@@ -207,6 +208,7 @@ static void a_pending_future_of_another_loop_is_refused(void **state)
 
 static int64_t await_orphan(void *arg)
 {
+    assert_int_equal(hoop_future_shield(arg), HOOP_ECLOSED);
     return hoop_future_await(arg);
 }
 

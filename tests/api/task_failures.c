@@ -269,6 +269,36 @@ static void coroutine_objects_started_by_callbacks(void **state)
     fail_each(HOOP_FAIL_ALLOCATION, coroutine_objects, NULL);
 }
 
+/* ---- names ---- */
+
+static int64_t rename_twice(void *arg)
+{
+    (void)arg;
+    static const char *const names[] = {"first", "second"};
+    hoop_task *self = hoop_current_task();
+    int64_t first_error = 0;
+    for (int i = 0; i < 2; i++) {
+        char before[16];
+        snprintf(before, sizeof before, "%s", hoop_task_name(self));
+        int rc = hoop_task_set_name(self, names[i]);
+        assert_string_equal(hoop_task_name(self), rc == 0 ? names[i] : before);
+        if (rc < 0)
+            first_error = rc;
+    }
+    return first_error;
+}
+
+static int names(void *arg)
+{
+    return run_quietly(rename_twice, arg);
+}
+
+static void without_memory_for_a_new_name_the_old_one_stays(void **state)
+{
+    (void)state;
+    fail_each(HOOP_FAIL_ALLOCATION, names, NULL);
+}
+
 /* ---- a whole program ---- */
 
 static int64_t leave_two(void *arg)
@@ -307,6 +337,7 @@ int main(void)
         BEHAVIOUR(futures_and_their_callbacks),
         BEHAVIOUR(error_messages),
         BEHAVIOUR(coroutine_objects_started_by_callbacks),
+        BEHAVIOUR(without_memory_for_a_new_name_the_old_one_stays),
         BEHAVIOUR(a_whole_program),
     };
     return cmocka_run_group_tests_name("task_failures", tests, NULL, NULL);

@@ -31,6 +31,7 @@ static void assert_no_await_works(struct targets *targets)
     assert_int_equal(hoop_await(targets->task), HOOP_ENOTASK);
     assert_int_equal(hoop_shield(targets->task), HOOP_ENOTASK);
     assert_int_equal(hoop_future_await(targets->future), HOOP_ENOTASK);
+    assert_int_equal(hoop_future_shield(targets->future), HOOP_ENOTASK);
     assert_int_equal(hoop_future_await(hoop_task_future(targets->task)), HOOP_ENOTASK);
     assert_int_equal(hoop_sleep(0), HOOP_ENOTASK);
     assert_int_equal(hoop_sleep(1), HOOP_ENOTASK);
@@ -134,6 +135,7 @@ static int64_t await_itself(void *arg)
     assert_int_equal(hoop_await(self), -EDEADLK);
     assert_int_equal(hoop_shield(self), -EDEADLK);
     assert_int_equal(hoop_future_await(hoop_task_future(self)), -EDEADLK);
+    assert_int_equal(hoop_future_shield(hoop_task_future(self)), -EDEADLK);
     return hoop_sleep(1);
 }
 
@@ -159,6 +161,7 @@ static int64_t await_a_failed_creation(void *arg)
     options = (hoop_task_options){.loop = closed};
     assert_int_equal(hoop_await(hoop_create_task_with(nothing, NULL, &options)), HOOP_ECLOSED);
     assert_int_equal(hoop_future_await(hoop_future_new(closed)), HOOP_ECLOSED);
+    assert_int_equal(hoop_future_shield(hoop_future_new(closed)), HOOP_ECLOSED);
     hoop_loop_unref(closed);
     return 0;
 }
@@ -243,6 +246,7 @@ static void misuse_in_a_callback(void *arg)
     ASSERT_EXPLAINED(misuse, hoop_await(task), "hoop_await", HOOP_ENOTASK);
     ASSERT_EXPLAINED(misuse, hoop_shield(task), "hoop_shield", HOOP_ENOTASK);
     ASSERT_EXPLAINED(misuse, hoop_future_await(future), "hoop_future_await", HOOP_ENOTASK);
+    ASSERT_EXPLAINED(misuse, hoop_future_shield(future), "hoop_future_shield", HOOP_ENOTASK);
     hoop_task_detach(task);
     hoop_future_unref(future);
 }
@@ -256,6 +260,7 @@ static int64_t misuse_in_a_task(void *arg)
     ASSERT_EXPLAINED(misuse, hoop_sleep(-1), "hoop_sleep", -EINVAL);
     ASSERT_EXPLAINED(misuse, hoop_sleep((double)NAN), "hoop_sleep", -EINVAL);
     ASSERT_EXPLAINED(misuse, hoop_future_await(foreign), "hoop_future_await", HOOP_EOTHERLOOP);
+    ASSERT_EXPLAINED(misuse, hoop_future_shield(foreign), "hoop_future_shield", HOOP_EOTHERLOOP);
     ASSERT_EXPLAINED(misuse, hoop_close(misuse->loop), "hoop_close", HOOP_ERUNNING);
     ASSERT_EXPLAINED(misuse, hoop_run_until_complete(misuse->loop, nothing, NULL),
                      "hoop_run_until_complete", HOOP_ERUNNING);
@@ -265,10 +270,28 @@ static int64_t misuse_in_a_task(void *arg)
     return 0;
 }
 
+static int64_t take_the_wrong_kind(void *arg)
+{
+    struct misuse *misuse = arg;
+    hoop_task *task = hoop_current_task();
+    hoop_future *future = hoop_future_new(NULL);
+    hoop_as_completed *of_tasks = hoop_as_completed_new(&task, 1);
+    hoop_as_completed *of_futures = hoop_as_completed_new_futures(&future, 1);
+    ASSERT_EXPLAINED(misuse, hoop_as_completed_next(of_futures, &task), "hoop_as_completed_next",
+                     -EINVAL);
+    ASSERT_EXPLAINED(misuse, hoop_as_completed_next_future(of_tasks, &future),
+                     "hoop_as_completed_next_future", -EINVAL);
+    hoop_as_completed_free(of_tasks);
+    hoop_as_completed_free(of_futures);
+    hoop_future_unref(future);
+    return 0;
+}
+
 static int64_t misuse_everywhere(void *arg)
 {
     assert_true(hoop_call_soon(hoop_running_loop(), misuse_in_a_callback, arg) >= 0);
     assert_int_equal(hoop_sleep(1), 0);
+    assert_int_equal(take_the_wrong_kind(arg), 0);
     return misuse_in_a_task(arg);
 }
 
