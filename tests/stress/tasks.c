@@ -13,6 +13,8 @@
 
 #include "worker.h"
 
+uint64_t stress_seed;
+
 enum { LIVE_MAX = 1500 }; /* above this the driver starts no more */
 
 /* ---- the driver ---- */
@@ -123,7 +125,7 @@ static void use_handle(int deed, uint64_t *random)
 /* Goes on while the driver awaits somebody who awaits a future. */
 static int64_t set_futures(void *arg)
 {
-    uint64_t random = crowd.seed << 8 | 1;
+    uint64_t random = stress_seed << 8 | 1;
     const bool *is_over = arg;
     while (!*is_over) {
         CHECK(hoop_sleep(0.001) == 0);
@@ -156,7 +158,7 @@ static void wind_up(void)
 
 static int64_t drive(void *arg)
 {
-    uint64_t random = crowd.seed * UINT64_C(0x9e3779b97f4a7c15) | 1;
+    uint64_t random = stress_seed * UINT64_C(0x9e3779b97f4a7c15) | 1;
     for (int i = 0; i < FUTURES; i++)
         renew_future(i, &random);
     bool is_over = false;
@@ -203,7 +205,7 @@ static void check_workers(void)
 
 int main(int argc, char **argv)
 {
-    crowd.seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 1;
+    stress_seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 1;
     int steps = argc > 2 ? atoi(argv[2]) : 60000;
     crowd.capacity = steps * 4;
     crowd.workers = calloc((size_t)crowd.capacity, sizeof *crowd.workers);

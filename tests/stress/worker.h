@@ -7,8 +7,8 @@
 #define TESTS_STRESS_WORKER_H
 
 #include <hoop.h>
-#include <stdio.h>
-#include <stdlib.h>
+
+#include "random.h"
 
 /* One task as the model knows it. */
 struct worker {
@@ -28,7 +28,6 @@ enum { FUTURES = 16, HANDLES = 256 };
 
 /* What the driver and the workers share. */
 struct crowd {
-    uint64_t seed;
     struct worker **workers; /* by id; they live until the end */
     int count, capacity;
     int live; /* workers that have not ended */
@@ -42,29 +41,6 @@ struct crowd {
 };
 
 extern struct crowd crowd;
-
-#define CHECK(condition) \
-    do { \
-        if (!(condition)) { \
-            fprintf(stderr, "seed %llu: %s:%d: %s does not hold\n", \
-                    (unsigned long long)crowd.seed, __FILE__, __LINE__, #condition); \
-            abort(); \
-        } \
-    } while (0)
-
-static inline uint64_t next_random(uint64_t *state)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return *state;
-}
-
-/* 0 to LIMIT - 1. */
-static inline int pick(uint64_t *state, int limit)
-{
-    return (int)((next_random(state) >> 20) % (uint64_t)limit);
-}
 
 /* A worker that has not begun. */
 struct worker *worker_new(uint64_t *random, int depth);
