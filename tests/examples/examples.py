@@ -8,6 +8,7 @@ MESON_EXE_WRAPPER says what runs a program: an emulator, Valgrind.
 """
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -23,10 +24,18 @@ from timestamps import timed_lines  # noqa: E402
 WRAPPER = shlex.split(os.environ.get("MESON_EXE_WRAPPER", ""))
 EARLY = 0.005  # seconds; how much a line may miss its time
 LATE = 5 if WRAPPER else 0.5
-LATE_WITH_WORK = {"ten_thousand": 5}  # a sanitized build takes its time with each stack
+LATE_WITH_WORK = {
+    "cpu_work": 120,  # on one processor, in an emulator
+    "ten_thousand": 5,  # a sanitized build takes its time with each stack
+}
 MOST_LINES = 40  # of a program of the guide
 
+# Of each line the time at which it is due, and the line, or a pattern where numbers vary.
 EXPECTED = {
+    "cpu_work": [
+        (0, "148933 primes below 2000000"),
+        (0, re.compile(r"a tick every 10 ms was late by \d{1,4}\.\d ms at worst")),
+    ],
     "guide_call_soon": [
         (0, "hello"),
     ],
@@ -85,6 +94,10 @@ def run(program: Path) -> tuple[list[tuple[float, str]], str]:
     return lines, ""
 
 
+def is_as_expected(line: str, expected: str | re.Pattern) -> bool:
+    return line == expected if isinstance(expected, str) else expected.fullmatch(line) is not None
+
+
 def main() -> None:
     tap = Tap()
     programs = {Path(argument).name: Path(argument) for argument in sys.argv[1:]}
@@ -98,7 +111,10 @@ def main() -> None:
         printed = "\n".join(f"{seconds:6.2f} s  {line}" for seconds, line in lines)
         expected = EXPECTED[name]
         tap.test(f"{name} ends well", not failure, failure)
-        tap.test(f"{name} prints what it should", [line for _, line in lines] == [line for _, line in expected], printed)
+        is_right = len(lines) == len(expected) and all(
+            is_as_expected(line, wanted) for (_, line), (_, wanted) in zip(lines, expected)
+        )
+        tap.test(f"{name} prints what it should", is_right, printed)
         wrong = [
             f"{line!r} came at {seconds:.3f} s, not {due} s"
             for (seconds, line), (due, _) in zip(lines, expected)
