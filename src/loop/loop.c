@@ -261,7 +261,7 @@ static int run_begin(hoop_loop *loop, const char *function)
         return rc;
     loop->running = true;
     loop->thread = pthread_self();
-    loop->thread_id = sys_thread_id();
+    atomic_store_explicit(&loop->thread_id, sys_thread_id(), memory_order_relaxed);
     running_loop = loop;
     loop_count_step(loop);
     atomic_store_explicit(&loop->waiting, false, memory_order_release);

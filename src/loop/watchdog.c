@@ -119,7 +119,7 @@ static bool ask(struct question *question)
 {
     sem_init(&question->answered, 0, 0);
     atomic_store(&open_question, question);
-    int rc = sys_thread_signal(question->loop->thread_id, QUESTION_SIGNAL);
+    int rc = sys_thread_signal(atomic_load(&question->loop->thread_id), QUESTION_SIGNAL);
     bool is_answered =
         rc == 0 && sys_semaphore_wait(&question->answered, sys_monotonic_now() + ANSWER_LIMIT_NS);
     if (!is_answered && atomic_exchange(&open_question, NULL) == NULL)
