@@ -1,0 +1,593 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Debug mode: calls from a wrong thread are noticed, and what was left behind is named with
+ * the place where it was made. Other misuse is in task_misuse.c, slow callbacks in
+ * slow_callbacks.c.
+ */
+#include <errno.h>
+#include <hoop/embed.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "reports.h"
+#include "socket_pair.h"
+#include "stderr_capture.h"
+
+static hoop_loop *debug_loop(bool debug)
+{
+    hoop_loop_options options = {.clock = HOOP_CLOCK_VIRTUAL, .debug = debug};
+    hoop_loop *loop = hoop_new_event_loop_with(&options);
+    assert_non_null(loop);
+    return loop;
+}
+
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+
+static void nothing_done(hoop_future *future, void *arg)
+{
+    (void)future;
+    (void)arg;
+}
+
+static void nothing_ready(hoop_ready *ready)
+{
+    (void)ready;
+}
+
+static void nothing_expires(hoop_timer *timer)
+{
+    (void)timer;
+}
+
+static void nothing_happens(hoop_watch *watch, unsigned events)
+{
+    (void)watch;
+    (void)events;
+}
+
+static int64_t do_nothing(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+static int64_t sleep_for_ever(void *arg)
+{
+    (void)arg;
+    return hoop_sleep((double)INFINITY);
+}
+
+/* ---- the wrong thread ---- */
+
+/* What belongs to a running loop's thread, and another one lays its hands on. */
+struct loot {
+    hoop_loop *loop;
+    hoop_task *task;
+    hoop_future *future;
+    hoop_handle handle;
+    hoop_ready ready;
+    hoop_timer timer, armed_timer;
+    hoop_watch watch;
+    int pair[2];
+};
+
+static int64_t last_error_if(bool failed)
+{
+    return failed ? hoop_last_error() : 0;
+}
+
+static int64_t steal_call_soon(struct loot *loot)
+{
+    return hoop_call_soon(loot->loop, nothing, NULL);
+}
+
+static int64_t steal_call_later(struct loot *loot)
+{
+    return hoop_call_later(loot->loop, 1, nothing, NULL);
+}
+
+static int64_t steal_call_at(struct loot *loot)
+{
+    return hoop_call_at(loot->loop, 1, nothing, NULL);
+}
+
+static int64_t steal_handle_cancel(struct loot *loot)
+{
+    return hoop_handle_cancel(loot->loop, loot->handle);
+}
+
+static int64_t steal_add_reader(struct loot *loot)
+{
+    return hoop_add_reader(loot->loop, loot->pair[0], nothing, NULL);
+}
+
+static int64_t steal_add_writer(struct loot *loot)
+{
+    return hoop_add_writer(loot->loop, loot->pair[0], nothing, NULL);
+}
+
+static int64_t steal_remove_reader(struct loot *loot)
+{
+    return hoop_remove_reader(loot->loop, loot->pair[0]);
+}
+
+static int64_t steal_remove_writer(struct loot *loot)
+{
+    return hoop_remove_writer(loot->loop, loot->pair[0]);
+}
+
+static int64_t steal_create_task(struct loot *loot)
+{
+    hoop_task_options options = {.loop = loot->loop};
+    return last_error_if(hoop_create_task_with(do_nothing, NULL, &options) == NULL);
+}
+
+static int64_t steal_coroutine_new(struct loot *loot)
+{
+    return last_error_if(hoop_coroutine_new(loot->loop, do_nothing, NULL) == NULL);
+}
+
+static int64_t steal_future_new(struct loot *loot)
+{
+    return last_error_if(hoop_future_new(loot->loop) == NULL);
+}
+
+static int64_t steal_set_result(struct loot *loot)
+{
+    return hoop_future_set_result(loot->future, 1);
+}
+
+static int64_t steal_set_error(struct loot *loot)
+{
+    return hoop_future_set_error(loot->future, -EIO, NULL);
+}
+
+static int64_t steal_add_done_callback(struct loot *loot)
+{
+    return hoop_future_add_done_callback(loot->future, nothing_done, NULL);
+}
+
+static int64_t steal_timer_start(struct loot *loot)
+{
+    return hoop_timer_start(loot->loop, &loot->timer, 1);
+}
+
+static int64_t steal_watch_start(struct loot *loot)
+{
+    return hoop_watch_start(loot->loop, &loot->watch, loot->pair[0]);
+}
+
+static int64_t steal_watchdog_start(struct loot *loot)
+{
+    return hoop_watchdog_start(loot->loop, 1);
+}
+
+/* These have no way to say it but on stderr; HOOP_ETHREAD stands for that nothing happened. */
+
+static int64_t steal_future_cancel(struct loot *loot)
+{
+    return hoop_future_cancel(loot->future) ? 0 : HOOP_ETHREAD;
+}
+
+static int64_t steal_task_cancel(struct loot *loot)
+{
+    return hoop_task_cancel(loot->task) ? 0 : HOOP_ETHREAD;
+}
+
+static int64_t steal_stop(struct loot *loot)
+{
+    hoop_stop(loot->loop);
+    return HOOP_ETHREAD;
+}
+
+static int64_t steal_ready_push(struct loot *loot)
+{
+    hoop_ready_push(loot->loop, &loot->ready);
+    return HOOP_ETHREAD;
+}
+
+static int64_t steal_timer_stop(struct loot *loot)
+{
+    hoop_timer_stop(loot->loop, &loot->armed_timer);
+    return HOOP_ETHREAD;
+}
+
+static int64_t steal_watch_stop(struct loot *loot)
+{
+    hoop_watch_stop(loot->loop, &loot->watch);
+    return HOOP_ETHREAD;
+}
+
+static const struct theft {
+    const char *function;
+    int64_t (*commit)(struct loot *loot);
+} thefts[] = {
+#define THEFT(function, commit) {#function, commit}
+    THEFT(hoop_call_soon, steal_call_soon),
+    THEFT(hoop_call_later, steal_call_later),
+    THEFT(hoop_call_at, steal_call_at),
+    THEFT(hoop_handle_cancel, steal_handle_cancel),
+    THEFT(hoop_add_reader, steal_add_reader),
+    THEFT(hoop_add_writer, steal_add_writer),
+    THEFT(hoop_remove_reader, steal_remove_reader),
+    THEFT(hoop_remove_writer, steal_remove_writer),
+    THEFT(hoop_create_task_with, steal_create_task),
+    THEFT(hoop_coroutine_new_named, steal_coroutine_new),
+    THEFT(hoop_future_new, steal_future_new),
+    THEFT(hoop_future_set_result, steal_set_result),
+    THEFT(hoop_future_set_error, steal_set_error),
+    THEFT(hoop_future_cancel, steal_future_cancel),
+    THEFT(hoop_future_add_done_callback, steal_add_done_callback),
+    THEFT(hoop_task_cancel, steal_task_cancel),
+    THEFT(hoop_stop, steal_stop),
+    THEFT(hoop_ready_push, steal_ready_push),
+    THEFT(hoop_timer_start, steal_timer_start),
+    THEFT(hoop_timer_stop, steal_timer_stop),
+    THEFT(hoop_watch_start, steal_watch_start),
+    THEFT(hoop_watch_stop, steal_watch_stop),
+    THEFT(hoop_watchdog_start, steal_watchdog_start),
+};
+
+enum { THEFT_COUNT = sizeof thefts / sizeof thefts[0] };
+
+/* What came of each. */
+struct outcome {
+    int64_t result;
+    struct stderr_capture capture;
+};
+static struct outcome outcomes[THEFT_COUNT];
+
+static void *steal_all(void *arg)
+{
+    for (int i = 0; i < THEFT_COUNT; i++) {
+        stderr_capture_begin(&outcomes[i].capture);
+        outcomes[i].result = thefts[i].commit(arg);
+        stderr_capture_end(&outcomes[i].capture);
+    }
+    return NULL;
+}
+
+static struct loot *loot_new(hoop_loop *loop)
+{
+    static struct loot loot;
+    loot = (struct loot){.loop = loop, .future = hoop_future_new(loop)};
+    loot.task = hoop_create_task(sleep_for_ever, NULL);
+    loot.handle = hoop_call_later(loop, 1000, nothing, NULL);
+    hoop_ready_init(&loot.ready, nothing_ready);
+    hoop_timer_init(&loot.timer, nothing_expires);
+    hoop_timer_init(&loot.armed_timer, nothing_expires);
+    assert_int_equal(hoop_timer_start(loop, &loot.armed_timer, INT64_MAX), 0);
+    hoop_watch_init(&loot.watch, nothing_happens);
+    open_pair(loot.pair);
+    return &loot;
+}
+
+/* The loop runs, and waits here meanwhile. */
+static int64_t be_robbed(void *loop)
+{
+    pthread_t thief;
+    struct loot *loot = loot_new(loop);
+    assert_int_equal(pthread_create(&thief, NULL, steal_all, loot), 0);
+    pthread_join(thief, NULL);
+    assert_false(hoop_future_is_done(loot->future));
+    assert_int_equal(hoop_task_cancelling(loot->task), 0);
+    assert_int_equal(hoop_handle_cancel(loop, loot->handle), 1);
+    hoop_future_unref(loot->future);
+    hoop_task_cancel(loot->task);
+    hoop_task_detach(loot->task);
+    close_pair(loot->pair);
+    return 0;
+}
+
+static void assert_noticed(const struct theft *theft, const struct outcome *outcome)
+{
+    char expected[160];
+    const char *text = outcome->capture.text;
+    snprintf(expected, sizeof expected, "hoop: %s: %s (HOOP_ETHREAD), called from:\n",
+             theft->function, hoop_strerror(HOOP_ETHREAD));
+    if (strncmp(text, expected, strlen(expected)) != 0 || strstr(text, "steal_all+0x") == NULL)
+        fail_msg("%s says \"%s\"", theft->function, text);
+    assert_null(strstr(text + 1, "hoop: ")); /* once */
+    assert_int_equal(outcome->result, HOOP_ETHREAD);
+}
+
+static void a_call_from_a_wrong_thread_is_refused_and_told_with_the_place(void **state)
+{
+    (void)state;
+    hoop_loop *loop = debug_loop(true);
+    hoop_set_exception_handler(loop, reports_add, &(struct reports){0});
+    assert_int_equal(hoop_run_until_complete(loop, be_robbed, loop), 0);
+    hoop_close(loop);
+    for (int i = 0; i < THEFT_COUNT; i++)
+        assert_noticed(&thefts[i], &outcomes[i]);
+}
+
+/* In a thread that does not run it. */
+static void *prepare(void *loop)
+{
+    hoop_future *future = hoop_future_new(loop);
+    hoop_call_soon(loop, nothing, NULL);
+    hoop_future_unref(future);
+    return future;
+}
+
+static void a_loop_that_does_not_run_belongs_to_no_thread(void **state)
+{
+    (void)state;
+    static struct stderr_capture capture;
+    hoop_loop *loop = debug_loop(true);
+    pthread_t thread;
+    void *future = NULL;
+    assert_int_equal(hoop_run_until_complete(loop, do_nothing, NULL), 0);
+    stderr_capture_begin(&capture);
+    assert_int_equal(pthread_create(&thread, NULL, prepare, loop), 0);
+    pthread_join(thread, &future);
+    assert_non_null(future);
+    assert_string_equal(stderr_capture_end(&capture), "");
+    hoop_close(loop);
+}
+
+/* ---- left behind ---- */
+
+/* Each of them leaves something behind in LOOP, which is not running. */
+
+static __attribute__((noinline)) void leave_a_task(hoop_loop *loop)
+{
+    hoop_task_options options = {.name = "left", .loop = loop};
+    hoop_task_detach(hoop_create_task_with(sleep_for_ever, NULL, &options));
+    assert_int_equal(hoop_run_once(loop, 0), 0);
+}
+
+static __attribute__((noinline)) void leave_a_coroutine_object(hoop_loop *loop)
+{
+    hoop_coroutine *left = hoop_coroutine_new(loop, do_nothing, NULL);
+    assert_non_null(left);
+}
+
+static int64_t fail_quietly(void *arg)
+{
+    (void)arg;
+    return hoop_error_set(-EIO, "the disk is on fire");
+}
+
+static __attribute__((noinline)) void leave_a_task_error(hoop_loop *loop)
+{
+    hoop_task_options options = {.name = "failing", .loop = loop};
+    hoop_task *task = hoop_create_task_with(fail_quietly, NULL, &options);
+    assert_int_equal(hoop_run_once(loop, 0), 0);
+    hoop_task_detach(task);
+}
+
+static __attribute__((noinline)) void leave_a_future_error(hoop_loop *loop)
+{
+    hoop_future *future = hoop_future_new(loop);
+    assert_int_equal(hoop_future_set_error(future, -EPIPE, NULL), 0);
+    hoop_future_unref(future);
+}
+
+static int64_t create_one(void *arg)
+{
+    (void)arg;
+    hoop_task *task = hoop_create_task(sleep_for_ever, NULL);
+    hoop_task_detach(task);
+    return task != NULL ? 0 : -EIO;
+}
+
+static __attribute__((noinline)) void leave_a_task_of_a_task(hoop_loop *loop)
+{
+    assert_int_equal(hoop_run_until_complete(loop, create_one, NULL), 0);
+}
+
+static const struct leaving {
+    void (*leave)(hoop_loop *loop);
+    const char *says;
+    const char *place;
+} leavings[] = {
+    {leave_a_task, "hoop: task was destroyed but it is pending [task 'left' #1]\ncreated at:\n",
+     "leave_a_task+0x"},
+    {leave_a_task_of_a_task,
+     "hoop: task was destroyed but it is pending [task 'sleep_for_ever' #2]\ncreated at:\n",
+     "create_one+0x"},
+    {leave_a_coroutine_object,
+     "hoop: coroutine object was never started: do_nothing\ncreated at:\n",
+     "leave_a_coroutine_object+0x"},
+    {leave_a_task_error,
+     "hoop: task error was never retrieved [task 'failing' #1]: EIO: Input/output error: the disk "
+     "is on fire\ncreated at:\n",
+     "leave_a_task_error+0x"},
+    {leave_a_future_error,
+     "hoop: future error was never retrieved: EPIPE: Broken pipe\ncreated at:\n",
+     "leave_a_future_error+0x"},
+};
+
+enum { LEAVING_COUNT = sizeof leavings / sizeof leavings[0] };
+
+/* What is said on stderr by the time LOOP has been closed. */
+static const char *text_of_leaving(hoop_loop *loop, const struct leaving *leaving)
+{
+    static struct stderr_capture capture;
+    stderr_capture_begin(&capture);
+    leaving->leave(loop);
+    hoop_close(loop);
+    return stderr_capture_end(&capture);
+}
+
+static void what_was_left_behind_is_told_with_its_creator(void **state)
+{
+    (void)state;
+    for (int i = 0; i < LEAVING_COUNT; i++) {
+        const char *text = text_of_leaving(debug_loop(true), &leavings[i]);
+        if (strncmp(text, leavings[i].says, strlen(leavings[i].says)) != 0)
+            fail_msg("not \"%s\" but \"%s\"", leavings[i].says, text);
+        const char *place = strstr(text, leavings[i].place);
+        assert_non_null(place);
+        assert_null(strstr(text, "origin_capture")); /* hoop's own frames of no interest */
+    }
+}
+
+static void without_debug_mode_nobody_remembers_the_creator(void **state)
+{
+    (void)state;
+    for (int i = 0; i < LEAVING_COUNT; i++) {
+        const char *text = text_of_leaving(debug_loop(false), &leavings[i]);
+        assert_int_equal(strncmp(text, leavings[i].says, 20), 0);
+        assert_null(strstr(text, "created at"));
+        assert_null(strstr(text, leavings[i].place));
+    }
+}
+
+/* ---- a handler of the program's ---- */
+
+struct printed {
+    char text[4096];
+    unsigned origins;
+    unsigned count;
+};
+
+static void print_origin(hoop_loop *loop, const hoop_exception *exception, void *arg)
+{
+    struct printed *printed = arg;
+    (void)loop;
+    printed->count++;
+    printed->origins += exception->origin != NULL;
+    FILE *out = fmemopen(printed->text, sizeof printed->text, "w");
+    assert_non_null(out);
+    hoop_print_origin(exception->origin, out);
+    fclose(out);
+}
+
+static void a_handler_of_the_programs_can_print_the_place(void **state)
+{
+    (void)state;
+    for (int i = 0; i < LEAVING_COUNT; i++) {
+        static struct printed printed;
+        memset(&printed, 0, sizeof printed);
+        hoop_loop *loop = debug_loop(true);
+        hoop_set_exception_handler(loop, print_origin, &printed);
+        assert_string_equal(text_of_leaving(loop, &leavings[i]), "");
+        assert_int_equal(printed.count, 1);
+        assert_int_equal(printed.origins, 1);
+        assert_non_null(strstr(printed.text, leavings[i].place));
+    }
+}
+
+static void without_debug_mode_it_prints_nothing(void **state)
+{
+    (void)state;
+    static struct printed printed;
+    hoop_loop *loop = debug_loop(false);
+    hoop_set_exception_handler(loop, print_origin, &printed);
+    assert_string_equal(text_of_leaving(loop, &leavings[0]), "");
+    assert_int_equal(printed.count, 1);
+    assert_int_equal(printed.origins, 0);
+    assert_string_equal(printed.text, "");
+}
+
+/* ---- on and off ---- */
+
+static void it_can_be_switched_at_any_time(void **state)
+{
+    (void)state;
+    static struct stderr_capture capture;
+    hoop_loop *loop = debug_loop(false);
+    assert_false(hoop_get_debug(loop));
+    stderr_capture_begin(&capture);
+    assert_int_equal(hoop_call_later(loop, -1, nothing, NULL), -EINVAL);
+    assert_string_equal(stderr_capture_end(&capture), "");
+    hoop_set_debug(loop, true);
+    assert_true(hoop_get_debug(loop));
+    stderr_capture_begin(&capture);
+    assert_int_equal(hoop_call_later(loop, -1, nothing, NULL), -EINVAL);
+    assert_non_null(strstr(stderr_capture_end(&capture), "hoop_call_later"));
+    hoop_set_debug(loop, false);
+    assert_false(hoop_get_debug(loop));
+    hoop_close(loop);
+}
+
+static void a_task_from_before_it_was_switched_on_has_no_place(void **state)
+{
+    (void)state;
+    static struct stderr_capture capture;
+    hoop_loop *loop = debug_loop(false);
+    stderr_capture_begin(&capture);
+    leave_a_task(loop);
+    hoop_set_debug(loop, true);
+    hoop_close(loop);
+    const char *text = stderr_capture_end(&capture);
+    assert_string_equal(text, "hoop: task was destroyed but it is pending [task 'left' #1]\n");
+}
+
+static bool is_debug(const char *value)
+{
+    setenv("HOOP_DEBUG", value, 1);
+    hoop_loop *loop = debug_loop(false);
+    bool debug = hoop_get_debug(loop);
+    hoop_close(loop);
+    unsetenv("HOOP_DEBUG");
+    return debug;
+}
+
+static void the_environment_switches_it_on(void **state)
+{
+    (void)state;
+    assert_true(is_debug("1"));
+    assert_true(is_debug("yes"));
+    assert_false(is_debug(""));
+    hoop_loop *loop = debug_loop(false);
+    assert_false(hoop_get_debug(loop)); /* no longer set */
+    hoop_close(loop);
+}
+
+/* ---- failure ---- */
+
+/* Negative if something but the places is missing. */
+static int leave_all(void *arg)
+{
+    hoop_loop *loop = hoop_new_event_loop_with(&(hoop_loop_options){.debug = true});
+    if (loop == NULL)
+        return hoop_last_error();
+    hoop_set_exception_handler(loop, reports_add, arg);
+    hoop_future *future = hoop_future_new(loop);
+    hoop_task *task =
+        hoop_create_task_with(sleep_for_ever, NULL, &(hoop_task_options){.loop = loop});
+    hoop_coroutine *coroutine = hoop_coroutine_new(loop, do_nothing, NULL);
+    int rc = future == NULL || task == NULL || coroutine == NULL ? hoop_last_error() : 0;
+    hoop_future_unref(future);
+    hoop_task_detach(task);
+    hoop_close(loop);
+    return rc;
+}
+
+static void without_memory_for_the_place_the_rest_works(void **state)
+{
+    (void)state;
+    static struct stderr_capture capture; /* what could not be made is not NULL's fault */
+    struct reports reports = {0};
+    stderr_capture_begin(&capture);
+    fail_each(HOOP_FAIL_ALLOCATION, leave_all, &reports);
+    stderr_capture_end(&capture);
+    assert_true(reports.count > 2);
+    assert_int_equal(reports.error, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BEHAVIOUR(a_call_from_a_wrong_thread_is_refused_and_told_with_the_place),
+        BEHAVIOUR(a_loop_that_does_not_run_belongs_to_no_thread),
+        BEHAVIOUR(what_was_left_behind_is_told_with_its_creator),
+        BEHAVIOUR(without_debug_mode_nobody_remembers_the_creator),
+        BEHAVIOUR(a_handler_of_the_programs_can_print_the_place),
+        BEHAVIOUR(without_debug_mode_it_prints_nothing),
+        BEHAVIOUR(it_can_be_switched_at_any_time),
+        BEHAVIOUR(a_task_from_before_it_was_switched_on_has_no_place),
+        BEHAVIOUR(the_environment_switches_it_on),
+        BEHAVIOUR(without_memory_for_the_place_the_rest_works),
+    };
+    return cmocka_run_group_tests_name("debug_mode", tests, NULL, NULL);
+}

@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * SIGINT while a runner runs: the first one cancels the main task, the second one kills. Each
+ * case is a child process, which says on stderr how it went. The signal is sent to the whole
+ * process, as a terminal does.
+ */
+#include <errno.h>
+#include <math.h>
+#include <pthread.h>
+#include <time.h>
+
+#include "child.h"
+
+static void say(const char *what)
+{
+    fprintf(stderr, "%s\n", what);
+}
+
+/* How a run ended. */
+static void say_result(int64_t result)
+{
+    fprintf(stderr, "%s\n", result < 0 ? hoop_error_name(result) : "a result");
+}
+
+static void pause_ms(long ms)
+{
+    struct timespec rest = {.tv_nsec = ms * 1000000};
+    while (nanosleep(&rest, &rest) != 0)
+        ;
+}
+
+static void *send_soon(void *arg)
+{
+    (void)arg;
+    pause_ms(20);
+    kill(getpid(), SIGINT);
+    return NULL;
+}
+
+static void interrupt_soon(void)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, send_soon, NULL) != 0)
+        abort();
+    pthread_detach(thread);
+}
+
+static void (*disposition(void))(int)
+{
+    struct sigaction action;
+    sigaction(SIGINT, NULL, &action);
+    return action.sa_handler;
+}
+
+static void assert_says(void (*body)(void *arg), void *arg, const char *text)
+{
+    struct child child = child_run(body, arg);
+    assert_string_equal(child.text, text);
+    assert_true(WIFEXITED(child.status) && WEXITSTATUS(child.status) == 0);
+}
+
+static void assert_dies_saying(void (*body)(void *arg), void *arg, const char *text)
+{
+    struct child child = child_run(body, arg);
+    assert_string_equal(child.text, text);
+    assert_true(child_died_by(&child, SIGINT));
+}
+
+/* ---- ways to wait ---- */
+
+static int64_t sleep_for_ever(void *arg)
+{
+    (void)arg;
+    return hoop_sleep((double)INFINITY);
+}
+
+static int64_t yield_for_ever(void *arg)
+{
+    (void)arg;
+    int rc;
+    while ((rc = hoop_sleep(0)) == 0)
+        ;
+    return rc;
+}
+
+static int64_t await_a_task(void *arg)
+{
+    return hoop_await(hoop_create_task(sleep_for_ever, arg));
+}
+
+static int64_t await_a_future(void *arg)
+{
+    (void)arg;
+    hoop_future *future = hoop_future_new(NULL);
+    int64_t rc = hoop_future_await(future);
+    hoop_future_unref(future);
+    return rc;
+}
+
+static int64_t wait_in_a_group(void *arg)
+{
+    hoop_task_group group;
+    int64_t rc = hoop_task_group_enter(&group);
+    for (int i = 0; i < 3 && rc == 0; i++)
+        if (hoop_task_group_create_task(&group, sleep_for_ever, arg) == NULL)
+            rc = hoop_last_error();
+    return hoop_task_group_exit(&group, rc);
+}
+
+static int64_t wait_in_a_gather(void *arg)
+{
+    hoop_task *tasks[] = {hoop_create_task(sleep_for_ever, arg),
+                          hoop_create_task(yield_for_ever, arg)};
+    int64_t results[2];
+    return hoop_gather(tasks, 2, results, 0);
+}
+
+static int64_t wait_with_a_limit(void *arg)
+{
+    return hoop_wait_for(sleep_for_ever, arg, 3600);
+}
+
+static int64_t take_a_while(void *arg)
+{
+    (void)arg;
+    pause_ms(100);
+    return 0;
+}
+
+/* The thread is not interrupted, so it is the next wait that is cancelled. */
+static int64_t wait_for_a_thread(void *arg)
+{
+    int64_t rc = hoop_to_thread(take_a_while, arg);
+    say(rc == 0 ? "the thread has ended" : "?");
+    return hoop_sleep(1);
+}
+
+static const struct {
+    const char *name;
+    hoop_coroutine_fn wait;
+    const char *says;
+} ways_to_wait[] = {
+    {"sleep", sleep_for_ever, ""},
+    {"busy", yield_for_ever, ""},
+    {"task", await_a_task, ""},
+    {"future", await_a_future, ""},
+    {"group", wait_in_a_group, ""},
+    {"gather", wait_in_a_gather, ""},
+    {"timeout", wait_with_a_limit, ""},
+    {"executor", wait_for_a_thread, "the thread has ended\n"},
+};
+
+/* ---- the first one ---- */
+
+static int64_t clean_up_after(void *arg)
+{
+    hoop_coroutine_fn wait = *(const hoop_coroutine_fn *)arg;
+    int64_t rc = wait(NULL);
+    hoop_task_uncancel(hoop_current_task());
+    if (hoop_sleep(0.01) == 0)
+        say("cleaned up");
+    return rc;
+}
+
+static void be_interrupted(void *wait)
+{
+    interrupt_soon();
+    say_result(hoop_run(clean_up_after, wait));
+}
+
+static void the_first_one_cancels_a_main_that_waits_for_whatever(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof ways_to_wait / sizeof ways_to_wait[0]; i++) {
+        hoop_coroutine_fn wait = ways_to_wait[i].wait;
+        char text[128];
+        snprintf(text, sizeof text, "%scleaned up\nEINTR\n", ways_to_wait[i].says);
+        assert_says(be_interrupted, &wait, text);
+    }
+}
+
+static int64_t leave_one_and_wait(void *arg)
+{
+    static hoop_coroutine_fn wait = sleep_for_ever;
+    hoop_task_detach(hoop_create_task(clean_up_after, &wait));
+    return sleep_for_ever(arg);
+}
+
+static void be_interrupted_with_a_second_task(void *arg)
+{
+    interrupt_soon();
+    say_result(hoop_run(leave_one_and_wait, arg));
+}
+
+static void other_tasks_are_cancelled_at_the_end_as_ever(void **state)
+{
+    (void)state;
+    assert_says(be_interrupted_with_a_second_task, NULL, "cleaned up\nEINTR\n");
+}
+
+static int64_t swallow(void *arg)
+{
+    int64_t *result = arg;
+    say(hoop_error_name(hoop_sleep((double)INFINITY)));
+    return *result;
+}
+
+static void be_interrupted_and_return(void *result)
+{
+    interrupt_soon();
+    say_result(hoop_run(swallow, result));
+}
+
+static void a_main_that_ends_otherwise_keeps_its_result(void **state)
+{
+    (void)state;
+    int64_t result = 5, error = -EIO, timeout = -ETIMEDOUT;
+    assert_says(be_interrupted_and_return, &result, "ECANCELED\na result\n");
+    assert_says(be_interrupted_and_return, &error, "ECANCELED\nEIO\n");
+    assert_says(be_interrupted_and_return, &timeout, "ECANCELED\nETIMEDOUT\n");
+}
+
+static int64_t return_canceled(void *arg)
+{
+    (void)arg;
+    return -ECANCELED;
+}
+
+static void be_cancelled(void *arg)
+{
+    say_result(hoop_run(return_canceled, arg));
+}
+
+static void a_main_that_was_cancelled_without_a_signal_says_so(void **state)
+{
+    (void)state;
+    assert_says(be_cancelled, NULL, "ECANCELED\n");
+}
+
+static int64_t raise_in_the_first_step(void *arg)
+{
+    raise(SIGINT);
+    say("goes on"); /* nothing happens before it awaits */
+    return sleep_for_ever(arg);
+}
+
+static void raise_at_once(void *arg)
+{
+    say_result(hoop_run(raise_in_the_first_step, arg));
+}
+
+static void one_that_comes_while_main_runs_is_seen_at_its_next_await(void **state)
+{
+    (void)state;
+    assert_says(raise_at_once, NULL, "goes on\nEINTR\n");
+}
+
+/* Sends it as soon as somebody listens: mostly before the main task's first step. */
+static void *send_at_once(void *arg)
+{
+    while (disposition() == SIG_DFL)
+        ;
+    kill(getpid(), SIGINT);
+    return arg;
+}
+
+static int64_t begin_and_sleep(void *arg)
+{
+    ++*(int *)arg;
+    return hoop_sleep((double)INFINITY);
+}
+
+static void be_interrupted_before_the_first_iteration(void *arg)
+{
+    int begun = 0, interrupted = 0;
+    (void)arg;
+    hoop_runner *runner = hoop_runner_new(NULL);
+    for (int i = 0; i < 30; i++) {
+        pthread_t thread;
+        pthread_create(&thread, NULL, send_at_once, NULL);
+        interrupted += hoop_runner_run(runner, begin_and_sleep, &begun) == -EINTR;
+        pthread_join(thread, NULL);
+    }
+    hoop_runner_close(runner);
+    fprintf(stderr, "%d begun, %d interrupted\n", begun, interrupted);
+}
+
+static void one_that_comes_before_main_has_begun_is_not_lost(void **state)
+{
+    (void)state;
+    assert_says(be_interrupted_before_the_first_iteration, NULL, "30 begun, 30 interrupted\n");
+}
+
+static void interrupt_the_first_run_only(void *arg)
+{
+    static hoop_coroutine_fn wait = sleep_for_ever;
+    (void)arg;
+    hoop_runner *runner = hoop_runner_new(NULL);
+    interrupt_soon();
+    say_result(hoop_runner_run(runner, clean_up_after, &wait));
+    say_result(hoop_runner_run(runner, return_canceled, NULL));
+    interrupt_soon();
+    say_result(hoop_runner_run(runner, sleep_for_ever, NULL));
+    hoop_runner_close(runner);
+}
+
+static void each_run_begins_anew(void **state)
+{
+    (void)state;
+    assert_says(interrupt_the_first_run_only, NULL, "cleaned up\nEINTR\nECANCELED\nEINTR\n");
+}
+
+/* ---- the second one ---- */
+
+static int64_t take_long_to_clean_up(void *arg)
+{
+    say_result(sleep_for_ever(arg));
+    interrupt_soon();
+    hoop_task_uncancel(hoop_current_task());
+    (void)!hoop_sleep(20);
+    say("not killed");
+    return 0;
+}
+
+static void be_interrupted_twice(void *arg)
+{
+    interrupt_soon();
+    say_result(hoop_run(take_long_to_clean_up, arg));
+}
+
+static int64_t be_busy(void *arg)
+{
+    (void)arg;
+    raise(SIGINT);
+    say("busy");
+    raise(SIGINT);
+    say("not killed");
+    return 0;
+}
+
+static void be_interrupted_twice_while_busy(void *arg)
+{
+    say_result(hoop_run(be_busy, arg));
+}
+
+static void the_second_one_kills(void **state)
+{
+    (void)state;
+    assert_dies_saying(be_interrupted_twice, NULL, "ECANCELED\n");
+    assert_dies_saying(be_interrupted_twice_while_busy, NULL, "busy\n");
+}
+
+/* ---- around runs ---- */
+
+static int64_t say_disposition(void *arg)
+{
+    say(disposition() == SIG_DFL ? "default" : "listens");
+    return arg != NULL ? hoop_sleep((double)INFINITY) : 0;
+}
+
+static void look_around_runs(void *arg)
+{
+    hoop_runner *runner = hoop_runner_new(NULL);
+    say_disposition(NULL);
+    say_result(hoop_runner_run(runner, say_disposition, NULL));
+    say_disposition(NULL);
+    interrupt_soon();
+    say_result(hoop_runner_run(runner, say_disposition, "and wait"));
+    say_disposition(NULL);
+    hoop_runner_close(runner);
+    say_disposition(arg);
+}
+
+static void a_runner_listens_only_while_it_runs(void **state)
+{
+    (void)state;
+    assert_says(look_around_runs, NULL,
+                "default\nlistens\na result\ndefault\nlistens\nEINTR\ndefault\ndefault\n");
+}
+
+static void be_interrupted_between_runs(void *arg)
+{
+    hoop_runner *runner = hoop_runner_new(NULL);
+    say_result(hoop_runner_run(runner, say_disposition, arg));
+    raise(SIGINT);
+    say("not killed");
+}
+
+static void between_two_runs_it_kills(void **state)
+{
+    (void)state;
+    assert_dies_saying(be_interrupted_between_runs, NULL, "listens\na result\n");
+}
+
+/* ---- left alone ---- */
+
+static int64_t raise_and_sleep(void *arg)
+{
+    (void)arg;
+    raise(SIGINT);
+    return hoop_sleep(0.05);
+}
+
+static void ignore_it(void *arg)
+{
+    signal(SIGINT, SIG_IGN);
+    say_result(hoop_run(raise_and_sleep, arg));
+    say(disposition() == SIG_IGN ? "still ignored" : "?");
+}
+
+static volatile sig_atomic_t own_calls;
+
+static void own_handler(int number)
+{
+    (void)number;
+    own_calls++;
+}
+
+static void own_long_handler(int number, siginfo_t *info, void *context)
+{
+    (void)info;
+    (void)context;
+    own_handler(number);
+}
+
+static void handle_it(void *arg)
+{
+    const struct sigaction *action = arg;
+    struct sigaction after;
+    sigaction(SIGINT, action, NULL);
+    say_result(hoop_run(raise_and_sleep, NULL));
+    sigaction(SIGINT, NULL, &after);
+    fprintf(stderr, "%d\n", (int)own_calls);
+    say(after.sa_handler == action->sa_handler ? "still handled" : "?");
+}
+
+static void what_the_program_has_set_is_left_alone(void **state)
+{
+    (void)state;
+    struct sigaction shorter = {.sa_handler = own_handler};
+    struct sigaction longer = {.sa_sigaction = own_long_handler, .sa_flags = SA_SIGINFO};
+    assert_says(ignore_it, NULL, "a result\nstill ignored\n");
+    assert_says(handle_it, &shorter, "a result\n1\nstill handled\n");
+    assert_says(handle_it, &longer, "a result\n1\nstill handled\n");
+}
+
+static void *run_here(void *arg)
+{
+    say_result(hoop_run(say_disposition, arg));
+    return NULL;
+}
+
+static void run_in_another_thread(void *arg)
+{
+    pthread_t thread;
+    pthread_create(&thread, NULL, run_here, arg);
+    if (arg != NULL)
+        interrupt_soon();
+    pthread_join(thread, NULL);
+}
+
+static void a_runner_in_another_thread_leaves_it_alone(void **state)
+{
+    (void)state;
+    assert_says(run_in_another_thread, NULL, "default\na result\n");
+    assert_dies_saying(run_in_another_thread, "and wait", "default\n");
+}
+
+static void run_until_complete(void *arg)
+{
+    hoop_loop *loop = hoop_new_event_loop();
+    interrupt_soon();
+    say_result(hoop_run_until_complete(loop, sleep_for_ever, arg));
+}
+
+static void a_loop_without_a_runner_leaves_it_alone(void **state)
+{
+    (void)state;
+    assert_dies_saying(run_until_complete, NULL, "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BEHAVIOUR(the_first_one_cancels_a_main_that_waits_for_whatever),
+        BEHAVIOUR(other_tasks_are_cancelled_at_the_end_as_ever),
+        BEHAVIOUR(a_main_that_ends_otherwise_keeps_its_result),
+        BEHAVIOUR(a_main_that_was_cancelled_without_a_signal_says_so),
+        BEHAVIOUR(one_that_comes_while_main_runs_is_seen_at_its_next_await),
+        BEHAVIOUR(one_that_comes_before_main_has_begun_is_not_lost),
+        BEHAVIOUR(each_run_begins_anew),
+        BEHAVIOUR(the_second_one_kills),
+        BEHAVIOUR(a_runner_listens_only_while_it_runs),
+        BEHAVIOUR(between_two_runs_it_kills),
+        BEHAVIOUR(what_the_program_has_set_is_left_alone),
+        BEHAVIOUR(a_runner_in_another_thread_leaves_it_alone),
+        BEHAVIOUR(a_loop_without_a_runner_leaves_it_alone),
+    };
+    return cmocka_run_group_tests_name("runner_interrupt", tests, NULL, NULL);
+}
