@@ -350,6 +350,24 @@ static void the_second_one_kills(void **state)
     assert_dies_saying(be_interrupted_twice_while_busy, NULL, "busy\n");
 }
 
+static int64_t return_after_it(void *arg)
+{
+    raise(SIGINT);
+    say("busy to the end");
+    return arg == NULL ? 0 : -EIO;
+}
+
+static void be_interrupted_in_the_last_step(void *arg)
+{
+    say_result(hoop_run(return_after_it, arg));
+}
+
+static void one_that_comes_too_late_to_cancel_kills(void **state)
+{
+    (void)state;
+    assert_dies_saying(be_interrupted_in_the_last_step, NULL, "busy to the end\n");
+}
+
 /* ---- around runs ---- */
 
 static int64_t say_disposition(void *arg)
@@ -490,6 +508,7 @@ int main(void)
         BEHAVIOUR(one_that_comes_before_main_has_begun_is_not_lost),
         BEHAVIOUR(each_run_begins_anew),
         BEHAVIOUR(the_second_one_kills),
+        BEHAVIOUR(one_that_comes_too_late_to_cancel_kills),
         BEHAVIOUR(a_runner_listens_only_while_it_runs),
         BEHAVIOUR(between_two_runs_it_kills),
         BEHAVIOUR(what_the_program_has_set_is_left_alone),
