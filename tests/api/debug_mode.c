@@ -207,7 +207,10 @@ static const struct theft {
     const char *function;
     int64_t (*commit)(struct loot *loot);
 } thefts[] = {
-#define THEFT(function, commit) {#function, commit}
+#define THEFT(function, commit) \
+    { \
+#function, commit \
+    }
     THEFT(hoop_call_soon, steal_call_soon),
     THEFT(hoop_call_later, steal_call_later),
     THEFT(hoop_call_at, steal_call_at),

@@ -548,8 +548,8 @@ static int64_t serve_hasty_threads(void *arg)
     atomic_size_t unfinished = THREADS + THREADS;
     struct hasty putters[THREADS], getters[THREADS];
     for (int i = 0; i < THREADS; i++) {
-        putters[i] = getters[i] = (struct hasty){
-            .loop = hoop_running_loop(), .queue = arg, .unfinished = &unfinished};
+        putters[i] = getters[i] =
+            (struct hasty){.loop = hoop_running_loop(), .queue = arg, .unfinished = &unfinished};
         pthread_create(&putters[i].thread, NULL, put_hastily, &putters[i]);
         pthread_create(&getters[i].thread, NULL, get_hastily, &getters[i]);
     }

@@ -37,6 +37,7 @@ static void *send_soon(void *arg)
     return NULL;
 }
 
+/* To be called by what is to be interrupted, so that somebody listens by then. */
 static void interrupt_soon(void)
 {
     pthread_t thread;
@@ -140,14 +141,10 @@ static const struct {
     hoop_coroutine_fn wait;
     const char *says;
 } ways_to_wait[] = {
-    {"sleep", sleep_for_ever, ""},
-    {"busy", yield_for_ever, ""},
-    {"task", await_a_task, ""},
-    {"future", await_a_future, ""},
-    {"group", wait_in_a_group, ""},
-    {"gather", wait_in_a_gather, ""},
-    {"timeout", wait_with_a_limit, ""},
-    {"executor", wait_for_a_thread, "the thread has ended\n"},
+    {"sleep", sleep_for_ever, ""},      {"busy", yield_for_ever, ""},
+    {"task", await_a_task, ""},         {"future", await_a_future, ""},
+    {"group", wait_in_a_group, ""},     {"gather", wait_in_a_gather, ""},
+    {"timeout", wait_with_a_limit, ""}, {"executor", wait_for_a_thread, "the thread has ended\n"},
 };
 
 /* ---- the first one ---- */
@@ -155,6 +152,7 @@ static const struct {
 static int64_t clean_up_after(void *arg)
 {
     hoop_coroutine_fn wait = *(const hoop_coroutine_fn *)arg;
+    interrupt_soon();
     int64_t rc = wait(NULL);
     hoop_task_uncancel(hoop_current_task());
     if (hoop_sleep(0.01) == 0)
@@ -164,7 +162,6 @@ static int64_t clean_up_after(void *arg)
 
 static void be_interrupted(void *wait)
 {
-    interrupt_soon();
     say_result(hoop_run(clean_up_after, wait));
 }
 
@@ -182,13 +179,12 @@ static void the_first_one_cancels_a_main_that_waits_for_whatever(void **state)
 static int64_t leave_one_and_wait(void *arg)
 {
     static hoop_coroutine_fn wait = sleep_for_ever;
-    hoop_task_detach(hoop_create_task(clean_up_after, &wait));
+    hoop_task_detach(hoop_create_task(clean_up_after, &wait)); /* that is who interrupts */
     return sleep_for_ever(arg);
 }
 
 static void be_interrupted_with_a_second_task(void *arg)
 {
-    interrupt_soon();
     say_result(hoop_run(leave_one_and_wait, arg));
 }
 
@@ -201,13 +197,13 @@ static void other_tasks_are_cancelled_at_the_end_as_ever(void **state)
 static int64_t swallow(void *arg)
 {
     int64_t *result = arg;
+    interrupt_soon();
     say(hoop_error_name(hoop_sleep((double)INFINITY)));
     return *result;
 }
 
 static void be_interrupted_and_return(void *result)
 {
-    interrupt_soon();
     say_result(hoop_run(swallow, result));
 }
 
@@ -296,24 +292,24 @@ static void interrupt_the_first_run_only(void *arg)
     static hoop_coroutine_fn wait = sleep_for_ever;
     (void)arg;
     hoop_runner *runner = hoop_runner_new(NULL);
-    interrupt_soon();
     say_result(hoop_runner_run(runner, clean_up_after, &wait));
     say_result(hoop_runner_run(runner, return_canceled, NULL));
-    interrupt_soon();
-    say_result(hoop_runner_run(runner, sleep_for_ever, NULL));
+    say_result(hoop_runner_run(runner, clean_up_after, &wait));
     hoop_runner_close(runner);
 }
 
 static void each_run_begins_anew(void **state)
 {
     (void)state;
-    assert_says(interrupt_the_first_run_only, NULL, "cleaned up\nEINTR\nECANCELED\nEINTR\n");
+    assert_says(interrupt_the_first_run_only, NULL,
+                "cleaned up\nEINTR\nECANCELED\ncleaned up\nEINTR\n");
 }
 
 /* ---- the second one ---- */
 
 static int64_t take_long_to_clean_up(void *arg)
 {
+    interrupt_soon();
     say_result(sleep_for_ever(arg));
     interrupt_soon();
     hoop_task_uncancel(hoop_current_task());
@@ -324,7 +320,6 @@ static int64_t take_long_to_clean_up(void *arg)
 
 static void be_interrupted_twice(void *arg)
 {
-    interrupt_soon();
     say_result(hoop_run(take_long_to_clean_up, arg));
 }
 
@@ -373,7 +368,10 @@ static void one_that_comes_too_late_to_cancel_kills(void **state)
 static int64_t say_disposition(void *arg)
 {
     say(disposition() == SIG_DFL ? "default" : "listens");
-    return arg != NULL ? hoop_sleep((double)INFINITY) : 0;
+    if (arg == NULL)
+        return 0;
+    interrupt_soon();
+    return hoop_sleep((double)INFINITY);
 }
 
 static void look_around_runs(void *arg)
@@ -382,7 +380,6 @@ static void look_around_runs(void *arg)
     say_disposition(NULL);
     say_result(hoop_runner_run(runner, say_disposition, NULL));
     say_disposition(NULL);
-    interrupt_soon();
     say_result(hoop_runner_run(runner, say_disposition, "and wait"));
     say_disposition(NULL);
     hoop_runner_close(runner);
@@ -472,8 +469,6 @@ static void run_in_another_thread(void *arg)
 {
     pthread_t thread;
     pthread_create(&thread, NULL, run_here, arg);
-    if (arg != NULL)
-        interrupt_soon();
     pthread_join(thread, NULL);
 }
 
@@ -487,7 +482,7 @@ static void a_runner_in_another_thread_leaves_it_alone(void **state)
 static void run_until_complete(void *arg)
 {
     hoop_loop *loop = hoop_new_event_loop();
-    interrupt_soon();
+    interrupt_soon(); /* nobody is to listen */
     say_result(hoop_run_until_complete(loop, sleep_for_ever, arg));
 }
 

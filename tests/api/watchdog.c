@@ -137,7 +137,10 @@ static const struct {
 
 enum { WAYS = sizeof ways / sizeof ways[0] };
 
-/* A sanitizer delays signals until the next call of the system, and puts frames in between. */
+/* Under ThreadSanitizer only who waits in a call can answer. */
+#define FIRST_WAY (UNDER_THREAD_SANITIZER ? 1 : 0)
+
+/* A sanitizer puts frames of its own in between, and may not see beyond them. */
 static bool knows_the_place(void)
 {
     return !UNDER_SANITIZER;
@@ -148,7 +151,7 @@ static bool knows_the_place(void)
 static void a_stuck_callback_is_reported_with_the_place_while_it_is_stuck(void **state)
 {
     (void)state;
-    for (int i = 0; i < WAYS; i++) {
+    for (int i = FIRST_WAY; i < WAYS; i++) {
         hoop_loop *loop = watched_loop(LIMIT);
         struct stuck stuck = {.loop = loop, .count = 1, .block = ways[i].block};
         assert_true(hoop_call_soon(loop, be_stuck, &stuck) > 0);
@@ -167,7 +170,7 @@ static void a_stuck_callback_is_reported_with_the_place_while_it_is_stuck(void *
 static void a_stuck_task_is_reported_by_name(void **state)
 {
     (void)state;
-    for (int i = 0; i < WAYS; i++) {
+    for (int i = FIRST_WAY; i < WAYS; i++) {
         hoop_loop *loop = watched_loop(LIMIT);
         struct stuck stuck = {.loop = loop, .count = 1, .block = ways[i].block};
         hoop_task_options options = {.name = "report", .loop = loop};
@@ -407,9 +410,9 @@ static void each_of_several_loops_has_its_own(void **state)
     stderr_capture_begin(&capture);
     for (int i = 0; i < LOOPS; i++) {
         snprintf(threads[i].name, sizeof threads[i].name, "thread %d", i);
-        threads[i].stuck = (struct stuck){.count = 1, .block = ways[i % 2].block};
-        assert_int_equal(
-            pthread_create(&threads[i].thread, NULL, run_in_thread, &threads[i]), 0);
+        threads[i].stuck.count = 1;
+        threads[i].stuck.block = ways[FIRST_WAY + i % 2].block;
+        assert_int_equal(pthread_create(&threads[i].thread, NULL, run_in_thread, &threads[i]), 0);
     }
     for (int i = 0; i < LOOPS; i++)
         pthread_join(threads[i].thread, NULL);
@@ -731,6 +734,10 @@ static void starting_copes_with_each_failure(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        /* First, while no watchdog was there: their children begin with no handler, and know. */
+        BEHAVIOUR(the_programs_own_handler_hears_of_other_signals_only),
+        BEHAVIOUR(ignored_or_default_it_stays_harmless),
+        BEHAVIOUR(a_forked_child_can_watch_a_loop_of_its_own),
         BEHAVIOUR(a_stuck_callback_is_reported_with_the_place_while_it_is_stuck),
         BEHAVIOUR(a_stuck_task_is_reported_by_name),
         BEHAVIOUR(the_report_begins_with_the_function_that_is_stuck),
@@ -750,10 +757,7 @@ int main(void)
         BEHAVIOUR(the_environment_starts_it_for_every_loop),
         BEHAVIOUR(garbage_in_the_environment_is_told_and_harmless),
         BEHAVIOUR(the_options_come_before_the_environment),
-        BEHAVIOUR(the_programs_own_handler_hears_of_other_signals_only),
-        BEHAVIOUR(ignored_or_default_it_stays_harmless),
         BEHAVIOUR(a_thread_that_blocks_the_signal_is_reported_without_a_place),
-        BEHAVIOUR(a_forked_child_can_watch_a_loop_of_its_own),
         BEHAVIOUR(bad_times_are_refused),
         BEHAVIOUR(a_closed_loop_is_refused_and_has_no_reports),
         BEHAVIOUR(starting_copes_with_each_failure),
