@@ -29,7 +29,7 @@
 #define UNDER_SANITIZER 0
 #endif
 
-/* It delivers a signal only when the thread calls something that may block. */
+/* It delivers a signal when the thread sleeps or returns from a call that it knows. */
 #if defined(__SANITIZE_THREAD__)
 #define UNDER_THREAD_SANITIZER 1
 #elif defined(__has_feature)

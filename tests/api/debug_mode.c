@@ -444,6 +444,40 @@ static void without_debug_mode_nobody_remembers_the_creator(void **state)
     }
 }
 
+static void stay(void *arg)
+{
+    (void)arg;
+}
+
+/* What closing a loop says that watches PAIR's first end, and no longer the second one. */
+static const char *text_of_watched(bool debug, const int pair[2])
+{
+    static struct stderr_capture capture;
+    hoop_loop *loop = debug_loop(debug);
+    assert_int_equal(hoop_add_reader(loop, pair[0], stay, NULL), 0);
+    assert_int_equal(hoop_add_writer(loop, pair[1], stay, NULL), 0);
+    assert_int_equal(hoop_remove_writer(loop, pair[1]), 1);
+    stderr_capture_begin(&capture);
+    hoop_close(loop);
+    return stderr_capture_end(&capture);
+}
+
+static void a_descriptor_that_is_still_watched_is_told_with_its_callback(void **state)
+{
+    (void)state;
+    int pair[2];
+    char expected[128];
+    open_pair(pair);
+    snprintf(expected, sizeof expected,
+             "hoop: a descriptor is still watched, but the loop is closed: descriptor %d, stay (",
+             pair[0]);
+    const char *text = text_of_watched(true, pair);
+    assert_int_equal(strncmp(text, expected, strlen(expected)), 0);
+    assert_null(strstr(text + 1, "hoop: "));
+    assert_string_equal(text_of_watched(false, pair), "");
+    close_pair(pair);
+}
+
 /* ---- a handler of the program's ---- */
 
 struct printed {
@@ -585,6 +619,7 @@ int main(void)
         BEHAVIOUR(a_loop_that_does_not_run_belongs_to_no_thread),
         BEHAVIOUR(what_was_left_behind_is_told_with_its_creator),
         BEHAVIOUR(without_debug_mode_nobody_remembers_the_creator),
+        BEHAVIOUR(a_descriptor_that_is_still_watched_is_told_with_its_callback),
         BEHAVIOUR(a_handler_of_the_programs_can_print_the_place),
         BEHAVIOUR(without_debug_mode_it_prints_nothing),
         BEHAVIOUR(it_can_be_switched_at_any_time),
