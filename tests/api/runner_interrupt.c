@@ -1,79 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * SIGINT while a runner runs: the first one cancels the main task, the second one kills. Each
- * case is a child process, which says on stderr how it went. The signal is sent to the whole
- * process, as a terminal does.
+ * SIGINT while a runner runs: the first one cancels the main task, the second one kills.
  */
 #include <errno.h>
-#include <math.h>
-#include <pthread.h>
-#include <time.h>
 
-#include "child.h"
-
-static void say(const char *what)
-{
-    fprintf(stderr, "%s\n", what);
-}
-
-/* How a run ended. */
-static void say_result(int64_t result)
-{
-    fprintf(stderr, "%s\n", result < 0 ? hoop_error_name(result) : "a result");
-}
-
-static void pause_ms(long ms)
-{
-    struct timespec rest = {.tv_nsec = ms * 1000000};
-    while (nanosleep(&rest, &rest) != 0)
-        ;
-}
-
-static void *send_soon(void *arg)
-{
-    (void)arg;
-    pause_ms(20);
-    kill(getpid(), SIGINT);
-    return NULL;
-}
-
-/* To be called by what is to be interrupted, so that somebody listens by then. */
-static void interrupt_soon(void)
-{
-    pthread_t thread;
-    if (pthread_create(&thread, NULL, send_soon, NULL) != 0)
-        abort();
-    pthread_detach(thread);
-}
-
-static void (*disposition(void))(int)
-{
-    struct sigaction action;
-    sigaction(SIGINT, NULL, &action);
-    return action.sa_handler;
-}
-
-static void assert_says(void (*body)(void *arg), void *arg, const char *text)
-{
-    struct child child = child_run(body, arg);
-    assert_string_equal(child.text, text);
-    assert_true(WIFEXITED(child.status) && WEXITSTATUS(child.status) == 0);
-}
-
-static void assert_dies_saying(void (*body)(void *arg), void *arg, const char *text)
-{
-    struct child child = child_run(body, arg);
-    assert_string_equal(child.text, text);
-    assert_true(child_died_by(&child, SIGINT));
-}
+#include "interrupt.h"
 
 /* ---- ways to wait ---- */
-
-static int64_t sleep_for_ever(void *arg)
-{
-    (void)arg;
-    return hoop_sleep((double)INFINITY);
-}
 
 static int64_t yield_for_ever(void *arg)
 {
@@ -363,135 +296,6 @@ static void one_that_comes_too_late_to_cancel_kills(void **state)
     assert_dies_saying(be_interrupted_in_the_last_step, NULL, "busy to the end\n");
 }
 
-/* ---- around runs ---- */
-
-static int64_t say_disposition(void *arg)
-{
-    say(disposition() == SIG_DFL ? "default" : "listens");
-    if (arg == NULL)
-        return 0;
-    interrupt_soon();
-    return hoop_sleep((double)INFINITY);
-}
-
-static void look_around_runs(void *arg)
-{
-    hoop_runner *runner = hoop_runner_new(NULL);
-    say_disposition(NULL);
-    say_result(hoop_runner_run(runner, say_disposition, NULL));
-    say_disposition(NULL);
-    say_result(hoop_runner_run(runner, say_disposition, "and wait"));
-    say_disposition(NULL);
-    hoop_runner_close(runner);
-    say_disposition(arg);
-}
-
-static void a_runner_listens_only_while_it_runs(void **state)
-{
-    (void)state;
-    assert_says(look_around_runs, NULL,
-                "default\nlistens\na result\ndefault\nlistens\nEINTR\ndefault\ndefault\n");
-}
-
-static void be_interrupted_between_runs(void *arg)
-{
-    hoop_runner *runner = hoop_runner_new(NULL);
-    say_result(hoop_runner_run(runner, say_disposition, arg));
-    raise(SIGINT);
-    say("not killed");
-}
-
-static void between_two_runs_it_kills(void **state)
-{
-    (void)state;
-    assert_dies_saying(be_interrupted_between_runs, NULL, "listens\na result\n");
-}
-
-/* ---- left alone ---- */
-
-static int64_t raise_and_sleep(void *arg)
-{
-    (void)arg;
-    raise(SIGINT);
-    return hoop_sleep(0.05);
-}
-
-static void ignore_it(void *arg)
-{
-    signal(SIGINT, SIG_IGN);
-    say_result(hoop_run(raise_and_sleep, arg));
-    say(disposition() == SIG_IGN ? "still ignored" : "?");
-}
-
-static volatile sig_atomic_t own_calls;
-
-static void own_handler(int number)
-{
-    (void)number;
-    own_calls++;
-}
-
-static void own_long_handler(int number, siginfo_t *info, void *context)
-{
-    (void)info;
-    (void)context;
-    own_handler(number);
-}
-
-static void handle_it(void *arg)
-{
-    const struct sigaction *action = arg;
-    struct sigaction after;
-    sigaction(SIGINT, action, NULL);
-    say_result(hoop_run(raise_and_sleep, NULL));
-    sigaction(SIGINT, NULL, &after);
-    fprintf(stderr, "%d\n", (int)own_calls);
-    say(after.sa_handler == action->sa_handler ? "still handled" : "?");
-}
-
-static void what_the_program_has_set_is_left_alone(void **state)
-{
-    (void)state;
-    struct sigaction shorter = {.sa_handler = own_handler};
-    struct sigaction longer = {.sa_sigaction = own_long_handler, .sa_flags = SA_SIGINFO};
-    assert_says(ignore_it, NULL, "a result\nstill ignored\n");
-    assert_says(handle_it, &shorter, "a result\n1\nstill handled\n");
-    assert_says(handle_it, &longer, "a result\n1\nstill handled\n");
-}
-
-static void *run_here(void *arg)
-{
-    say_result(hoop_run(say_disposition, arg));
-    return NULL;
-}
-
-static void run_in_another_thread(void *arg)
-{
-    pthread_t thread;
-    pthread_create(&thread, NULL, run_here, arg);
-    pthread_join(thread, NULL);
-}
-
-static void a_runner_in_another_thread_leaves_it_alone(void **state)
-{
-    (void)state;
-    assert_says(run_in_another_thread, NULL, "default\na result\n");
-    assert_dies_saying(run_in_another_thread, "and wait", "default\n");
-}
-
-static void run_until_complete(void *arg)
-{
-    hoop_loop *loop = hoop_new_event_loop();
-    interrupt_soon(); /* nobody is to listen */
-    say_result(hoop_run_until_complete(loop, sleep_for_ever, arg));
-}
-
-static void a_loop_without_a_runner_leaves_it_alone(void **state)
-{
-    (void)state;
-    assert_dies_saying(run_until_complete, NULL, "");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -504,11 +308,6 @@ int main(void)
         BEHAVIOUR(each_run_begins_anew),
         BEHAVIOUR(the_second_one_kills),
         BEHAVIOUR(one_that_comes_too_late_to_cancel_kills),
-        BEHAVIOUR(a_runner_listens_only_while_it_runs),
-        BEHAVIOUR(between_two_runs_it_kills),
-        BEHAVIOUR(what_the_program_has_set_is_left_alone),
-        BEHAVIOUR(a_runner_in_another_thread_leaves_it_alone),
-        BEHAVIOUR(a_loop_without_a_runner_leaves_it_alone),
     };
     return cmocka_run_group_tests_name("runner_interrupt", tests, NULL, NULL);
 }
