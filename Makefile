@@ -13,7 +13,8 @@ BENCH_ARGS ?=
 # More options for `meson test`, such as a test's name: make test TESTS=api/call_soon
 TESTS ?=
 
-DEMOS = guide_call_soon guide_call_later guide_coroutine guide_ensure_future ten_thousand
+DEMOS = guide_call_soon guide_call_later guide_coroutine guide_ensure_future blocked_loop \
+	ten_thousand
 
 RELEASE = --buildtype=release -Db_ndebug=true -Ddebug=true
 TESTED = -Dtests=true -Dwerror=true

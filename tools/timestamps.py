@@ -22,12 +22,13 @@ def read(terminal: int) -> bytes:
 
 
 def timed_lines(command: list[str]) -> Iterator[tuple[float, str]]:
-    """Yields (seconds since the start, line) as the lines come; raises CalledProcessError if the command fails."""
+    """Yields (seconds since the start, line) as the lines come, those on stderr too; raises CalledProcessError if the
+    command fails."""
     # To a pipe C writes by the block, to a terminal by the line.
     terminal, stdout = os.openpty()
     start = time.monotonic()
     try:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout)
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stdout)
         os.close(stdout)
         rest = b""
         while chunk := read(terminal):

@@ -14,6 +14,7 @@
 struct stderr_capture {
     int stderr_before;
     int pipe[2];
+    size_t length;
     char text[16384];
 };
 
@@ -23,14 +24,24 @@ static inline void stderr_capture_begin(struct stderr_capture *capture)
     assert_int_equal(pipe2(capture->pipe, O_CLOEXEC | O_NONBLOCK), 0);
     capture->stderr_before = dup(STDERR_FILENO);
     assert_true(dup2(capture->pipe[1], STDERR_FILENO) >= 0);
+    capture->length = 0;
+}
+
+/* The text so far, for what another thread is about to write; valid as long as CAPTURE. */
+static inline const char *stderr_capture_so_far(struct stderr_capture *capture)
+{
+    fflush(stderr);
+    ssize_t length = read(capture->pipe[0], capture->text + capture->length,
+                          sizeof capture->text - 1 - capture->length);
+    capture->length += length > 0 ? (size_t)length : 0;
+    capture->text[capture->length] = '\0';
+    return capture->text;
 }
 
 /* The text; valid as long as CAPTURE. */
 static inline const char *stderr_capture_end(struct stderr_capture *capture)
 {
-    fflush(stderr);
-    ssize_t length = read(capture->pipe[0], capture->text, sizeof capture->text - 1);
-    capture->text[length > 0 ? length : 0] = '\0';
+    stderr_capture_so_far(capture);
     dup2(capture->stderr_before, STDERR_FILENO);
     close(capture->stderr_before);
     close(capture->pipe[0]);

@@ -77,11 +77,64 @@ EXPECTED = {
         (0.9, "Proofs takes too long"),
         (1.1, "2 chapters are saved"),
     ],
+    "blocked_loop": [
+        (0, "tick"),
+        (0.25, "tick"),
+        (0.4, "compressing in a task, as if it were a coroutine"),
+        (1.4, "done"),
+        (1.4, "tick"),
+        (1.65, "tick"),
+        (1.8, "compressing in a thread"),
+        (1.9, "tick"),
+        (2.15, "tick"),
+        (2.4, "tick"),
+        (2.65, "tick"),
+        (2.8, "done"),
+    ],
+    "producer_consumer": [
+        (0.1, "Ann has put loaf 1"),
+        (0.2, "Ann has put loaf 2"),
+        (0.25, "Bob has put loaf 1"),
+        (0.3, "Ann has put loaf 3"),
+        (0.55, "Eve has eaten a loaf"),
+        (0.55, "Bob has put loaf 2"),
+        (0.92, "Mia has eaten a loaf"),
+        (0.92, "Bob has put loaf 3"),
+        (1, "Eve has eaten a loaf"),
+        (1.45, "Eve has eaten a loaf"),
+        (1.64, "Mia has eaten a loaf"),
+        (1.9, "Eve has eaten a loaf"),
+        (1.9, "6 baked, 6 eaten"),
+    ],
+    "rate_limit": [
+        *[(0.2, "one is done")] * 3,
+        *[(0.4, "one is done")] * 3,
+        *[(0.6, "one is done")] * 3,
+        (0.6, "9 downloads, at most 3 at once"),
+    ],
     "ten_thousand": [
         (0, "starting 10000 coroutines that sleep for one second"),
         (1, "all 10000 have finished"),
     ],
 }
+
+# What the library itself says on stderr, in regular expressions, in this order.
+SAYS = {
+    "blocked_loop": [
+        r"hoop: the loop is stuck for \d\.\d\d s in task 'compress' #2, at:",
+        r"  compress\+0x\w+ .*",
+        r"hoop: a step of task 'compress' #2 took \d\.\d\d\d s",
+        r"created at:",
+        r"  show\+0x\w+ .*",
+    ],
+}
+SAID = re.compile("hoop: |created at:|  ")  # how such a line begins
+
+
+def says(name: str, lines: list[str]) -> bool:
+    """Does the library say what it should? Other call chain lines may come in between, and it may say more."""
+    rest = iter(lines)
+    return all(any(re.fullmatch(pattern, line) for line in rest) for pattern in SAYS.get(name, []))
 
 
 def run(program: Path) -> tuple[list[tuple[float, str]], str]:
@@ -108,6 +161,8 @@ def main() -> None:
         tap.skip(name, "not in this build")
     for name, outcome in outcomes.items():
         lines, failure = outcome.result()
+        said = [line for _, line in lines if SAID.match(line)]
+        lines = [(seconds, line) for seconds, line in lines if not SAID.match(line)]
         printed = "\n".join(f"{seconds:6.2f} s  {line}" for seconds, line in lines)
         expected = EXPECTED[name]
         tap.test(f"{name} ends well", not failure, failure)
@@ -121,6 +176,7 @@ def main() -> None:
             if not due - EARLY <= seconds <= due + LATE_WITH_WORK.get(name, LATE)
         ]
         tap.test(f"{name} prints it in time", not wrong, "\n".join(wrong))
+        tap.test(f"{name}: hoop says what it should", says(name, said) and (name in SAYS or not said), "\n".join(said))
         if name.startswith("guide_"):
             count = len((ROOT / "examples" / f"{name}.c").read_text().splitlines())
             tap.test(f"{name} has at most {MOST_LINES} lines", count <= MOST_LINES, f"it has {count}")
