@@ -83,7 +83,7 @@ static __attribute__((noinline, unused)) void sleep_in_here(struct stuck *stuck)
         nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL); /* the signal ends it */
 }
 
-static inline void be_stuck(void *arg)
+static __attribute__((noinline, unused)) void be_stuck(void *arg)
 {
     struct stuck *stuck = arg;
     stuck->until = now() + PATIENCE;
