@@ -48,7 +48,7 @@ enum {
 /* The Nth of the calls of these KINDS (a sum of flags), counted from now, fails; each
  * other one passes. N = 0 switches it off. Counting starts anew. */
 HOOP_API void hoop_testing_fail_nth(unsigned kinds, uint64_t n);
-/* Did that call happen, and fail? */
+/* Did that call of hoop_testing_fail_nth happen, and fail? */
 HOOP_API bool hoop_testing_failed(void);
 
 /* Each call of these KINDS fails with a chance of one in ONE_IN, reproducibly for one thread

@@ -102,6 +102,7 @@ static inline struct coro *next_ready_coro(struct scheduler *scheduler)
             make_current(scheduler, next);
             return &next->coro;
         }
+        scheduler->stackless = next; /* not tried again: it is a failure, however it came to it */
     }
     make_root_current(scheduler);
     return &scheduler->root;
@@ -162,7 +163,9 @@ void task_run(hoop_ready *ready)
 {
     hoop_task *task = CONTAINER_OF(ready, hoop_task, ready);
     struct scheduler *scheduler = task->scheduler;
-    if (task->stack == NULL && !task_begin(task))
+    bool has_failed = scheduler->stackless == task;
+    scheduler->stackless = NULL;
+    if (task->stack == NULL && (has_failed || !task_begin(task)))
         task_finish(task, -ENOMEM);
     else if (LIKELY(!scheduler->loop->debug))
         take_step(scheduler, task);

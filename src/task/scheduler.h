@@ -49,6 +49,7 @@ struct scheduler {
     hoop_loop *loop;
     hoop_task *current;       /* current_task of the loop's thread, for a debugger */
     unsigned budget;          /* awaits without suspension that a task may make in a step */
+    hoop_task *stackless;     /* whose first step is next, but there was no memory for its stack */
     struct coro root;         /* the loop's own flow, suspended while a task runs */
     struct stack *dead_stack; /* of a task that has just left; freed by who runs next */
     struct coro dead_coro;

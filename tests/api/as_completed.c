@@ -87,7 +87,7 @@ static int64_t hand_out_many(void *arg)
     hoop_task *next;
     int64_t count = 0;
     for (; hoop_as_completed_next(iterator, &next) == 1; count++) {
-        assert_now(count);
+        assert_now((double)count);
         assert_int_equal((hoop_task_result(next) * 37) % MANY, count);
     }
     hoop_as_completed_free(iterator);
