@@ -118,7 +118,7 @@ struct hoop_loop {
     hoop_loop_options options;
     int64_t virtual_now;       /* the virtual clock */
     pthread_t thread;          /* valid while running */
-    atomic_int thread_id; /* the kernel's number of it; the watchdog reads it */
+    atomic_int thread_id;      /* the kernel's number of it; the watchdog reads it */
     struct watchdog *watchdog; /* owned, or NULL */
     double slow_callback_duration;
 

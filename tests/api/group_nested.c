@@ -168,7 +168,7 @@ static int64_t have_a_group_in_a_scope(void *arg)
 static void the_limit_of_a_scope_cancels_a_group_in_it(void **state)
 {
     (void)state;
-    struct limited limited = {.limit = 1, .child = {9}};
+    struct limited limited = {.limit = 1, .child = {.seconds = 9}};
     for (int in_body = 0; in_body < 2; in_body++) {
         limited.body.seconds = in_body * 9;
         assert_int_equal(run_virtually(have_a_group_in_a_scope, &limited), 0);
@@ -191,7 +191,8 @@ static void an_error_while_a_group_is_cancelled_by_a_limit_is_the_result(void **
 static void a_failure_and_a_limit_at_the_same_instant_leave_nothing_behind(void **state)
 {
     (void)state;
-    struct limited limited = {.limit = 1, .child = {1, -EIO}, .body = {.seconds = 9}};
+    struct limited limited = {
+        .limit = 1, .child = {.seconds = 1, .result = -EIO}, .body = {.seconds = 9}};
     assert_int_equal(run_virtually(have_a_group_in_a_scope, &limited), 0);
     assert_int_equal(limited.result, -EIO);
     limited.child = (struct job){.seconds = 1};
@@ -225,7 +226,7 @@ static int64_t have_a_scope_in_a_group(void *arg)
 static void a_limit_within_a_body_is_no_matter_of_the_group(void **state)
 {
     (void)state;
-    struct limited limited = {.limit = 1, .child = {5}, .body = {9}};
+    struct limited limited = {.limit = 1, .child = {.seconds = 5}, .body = {.seconds = 9}};
     assert_int_equal(run_virtually(have_a_scope_in_a_group, &limited), 0);
     assert_int_equal(limited.result, -ETIMEDOUT);
     assert_int_equal(limited.group_result, 0);
@@ -234,7 +235,8 @@ static void a_limit_within_a_body_is_no_matter_of_the_group(void **state)
 static void a_failure_in_the_group_passes_through_a_scope_as_a_cancellation(void **state)
 {
     (void)state;
-    struct limited limited = {.limit = 5, .child = {1, -EIO}, .body = {9}};
+    struct limited limited = {
+        .limit = 5, .child = {.seconds = 1, .result = -EIO}, .body = {.seconds = 9}};
     assert_int_equal(run_virtually(have_a_scope_in_a_group, &limited), 0);
     assert_int_equal(limited.result, -ECANCELED);
     assert_int_equal(limited.group_result, -EIO);
@@ -247,8 +249,9 @@ static void a_failure_in_the_group_passes_through_a_scope_as_a_cancellation(void
 static int64_t have_children_with_limits(void *arg)
 {
     (void)arg;
-    struct limited limits[3] = {
-        {.limit = 3, .body = {9}}, {.limit = 1, .body = {9}}, {.limit = 2, .body = {9}}};
+    struct limited limits[3] = {{.limit = 3, .body = {.seconds = 9}},
+                                {.limit = 1, .body = {.seconds = 9}},
+                                {.limit = 2, .body = {.seconds = 9}}};
     hoop_task_group group;
     assert_int_equal(hoop_task_group_enter(&group), 0);
     for (int i = 0; i < 3; i++)
