@@ -77,6 +77,10 @@ SANITIZED = --buildtype=debugoptimized $(TESTED) -Db_lundef=false \
 ASAN = $(SANITIZED) -Db_sanitize=address,undefined
 TSAN = $(SANITIZED) -Db_sanitize=thread
 
+# Parts of the stress tests' full size, which is 1000 seeds.
+check-asan check-asan-clang check-valgrind check-aarch64: export HOOP_STRESS = 100
+check-tsan: export HOOP_STRESS = 20
+
 # A request for too much memory is to fail as it does elsewhere.
 check-asan check-asan-clang: export ASAN_OPTIONS = \
 	detect_stack_use_after_return=1:allocator_may_return_null=1:abort_on_error=1
