@@ -48,7 +48,7 @@ static void check_waits(void)
         CHECK(actor->begun && actor->wait.kind != NO_WAIT);
         if (wait_is_over(actor)) {
             fprintf(stderr, "# actor %d waits for nothing\n", actor->id);
-            CHECK(!"a wake-up was lost");
+            check_failed("a wake-up was lost", __FILE__, __LINE__);
         }
         if (actor->group != NULL && !actor->was_spared &&
             (actor->group->was_cancelled || actor->group->first_error < 0))
@@ -160,7 +160,7 @@ static void on_report(hoop_loop *loop, const hoop_exception *exception, void *ar
     (void)loop;
     (void)arg;
     fprintf(stderr, "# reported: %s\n", exception->message);
-    CHECK(!"there is something to report");
+    check_failed("there is something to report", __FILE__, __LINE__);
 }
 
 /* ---- seeds ---- */
