@@ -28,7 +28,7 @@ struct hoop_context {
     struct binding bindings[];
 };
 
-_Thread_local hoop_context **context_slot;
+_Thread_local struct turn turn;
 
 static _Thread_local hoop_context *thread_context; /* bound outside of any loop */
 
@@ -83,7 +83,7 @@ hoop_context **context_thread_slot(void)
 
 static hoop_context **current_slot(void)
 {
-    return context_slot != NULL ? context_slot : &thread_context;
+    return turn.context != NULL ? turn.context : &thread_context;
 }
 
 /* ---- setting and getting ---- */

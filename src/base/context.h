@@ -2,7 +2,7 @@
  *
  * The bindings behind hoop/context.h. A hoop_context is an immutable table with
  * counted references, shared freely, between threads too; NULL is the empty one. To
- * set a variable is to make a new table and put it into the slot that is current:
+ * set a variable is to make a new table and put it into the slot that is current (turn.context):
  * a task's, a callback's, or the thread's own.
  */
 #ifndef BASE_CONTEXT_H
@@ -10,9 +10,7 @@
 
 #include <hoop/context.h>
 
-/* Where the context of what runs in this thread is kept; NULL: in the thread's own
- * slot. */
-extern _Thread_local hoop_context **context_slot;
+#include "base/turn.h"
 
 /* NULL is allowed and stands for the empty context. */
 hoop_context *context_ref(hoop_context *context);
@@ -27,15 +25,15 @@ hoop_context **context_thread_slot(void);
 /* A reference to what is current. */
 static inline hoop_context *context_capture(void)
 {
-    hoop_context *context = context_slot != NULL ? *context_slot : *context_thread_slot();
+    hoop_context *context = turn.context != NULL ? *turn.context : *context_thread_slot();
     return context == NULL ? NULL : context_ref(context);
 }
 
 /* Makes SLOT current and returns the one that was, for a later context_enter. */
 static inline hoop_context **context_enter(hoop_context **slot)
 {
-    hoop_context **previous = context_slot;
-    context_slot = slot;
+    hoop_context **previous = turn.context;
+    turn.context = slot;
     return previous;
 }
 

@@ -107,11 +107,11 @@ static int64_t run_awaited(hoop_executor *executor, hoop_blocking_fn fn, void *a
 /* 0, or why FUNCTION cannot await FN here. */
 static int check(hoop_blocking_fn fn, const char *function)
 {
-    if (current_task == NULL)
+    if (turn.task == NULL)
         return wait_without_task(function);
     if (fn == NULL)
         return wait_failed(misuse(hoop_get_debug(hoop_running_loop()), -EINVAL, function));
-    if (hoop_task_cancelling(current_task) > 0) {
+    if (hoop_task_cancelling(turn.task) > 0) {
         wait_spend(); /* before a thread could begin with it */
         return wait_failed(-ECANCELED);
     }

@@ -215,7 +215,7 @@ int hoop_executor_shutdown(hoop_executor *executor, double seconds)
     if (executor_is_mine(executor))
         return misuse(explains, -EDEADLK, __func__);
     executor_shut_down(executor, NULL); /* whatever becomes of the wait */
-    if (current_task != NULL)
+    if (turn.task != NULL)
         return (int)hoop_wait_for(task_waits_for_end, executor, seconds);
     return executor_wait_for_end(executor, clock_from_seconds(seconds));
 }

@@ -91,7 +91,7 @@ int hoop_barrier_free(hoop_barrier *barrier)
 
 int64_t hoop_barrier_wait(hoop_barrier *barrier)
 {
-    if (current_task == NULL)
+    if (turn.task == NULL)
         return wait_without_task(__func__);
     if (barrier->is_broken)
         return wait_failed(HOOP_EBROKEN);

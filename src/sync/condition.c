@@ -114,7 +114,7 @@ int hoop_condition_release(hoop_condition *condition)
 
 int hoop_condition_wait(hoop_condition *condition)
 {
-    if (current_task == NULL)
+    if (turn.task == NULL)
         return wait_without_task(__func__);
     if (!condition->lock->is_locked)
         return wait_failed(misuse_here(-EPERM, __func__));
@@ -123,7 +123,7 @@ int hoop_condition_wait(hoop_condition *condition)
 
 int hoop_condition_wait_for(hoop_condition *condition, hoop_condition_fn predicate, void *arg)
 {
-    if (current_task == NULL)
+    if (turn.task == NULL)
         return wait_without_task(__func__);
     if (predicate == NULL)
         return wait_failed(misuse_here(-EINVAL, __func__));

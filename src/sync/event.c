@@ -51,7 +51,7 @@ bool hoop_event_is_set(const hoop_event *event)
 
 int hoop_event_wait(hoop_event *event)
 {
-    if (UNLIKELY(current_task == NULL))
+    if (UNLIKELY(turn.task == NULL))
         return wait_without_task(__func__);
     if (!event->is_set)
         return (int)waiters_park(&event->waiters, &event_wait);

@@ -29,7 +29,7 @@ int hoop_lock_free(hoop_lock *lock)
 
 int hoop_lock_acquire(hoop_lock *lock)
 {
-    if (UNLIKELY(current_task == NULL))
+    if (UNLIKELY(turn.task == NULL))
         return wait_without_task(__func__);
     if (lock->is_locked)
         return (int)waiters_park(&lock->waiters, &lock_wait);

@@ -146,7 +146,7 @@ static APART int wait_to_put(hoop_queue *queue, const void *item)
 
 int hoop_queue_put(hoop_queue *queue, const void *item)
 {
-    if (UNLIKELY(current_task == NULL))
+    if (UNLIKELY(turn.task == NULL))
         return wait_without_task(__func__);
     int rc = put(queue, item);
     if (UNLIKELY(rc < 0))
@@ -165,7 +165,7 @@ static APART int wait_to_get(hoop_queue *queue, void *ret_item)
 
 int hoop_queue_get(hoop_queue *queue, void *ret_item)
 {
-    if (UNLIKELY(current_task == NULL))
+    if (UNLIKELY(turn.task == NULL))
         return wait_without_task(__func__);
     int rc = get(queue, ret_item);
     if (rc < 0)
@@ -224,7 +224,7 @@ int hoop_queue_task_done(hoop_queue *queue)
 
 int hoop_queue_join(hoop_queue *queue)
 {
-    if (current_task == NULL)
+    if (turn.task == NULL)
         return wait_without_task(__func__);
     if (queue->unfinished > 0)
         return (int)waiters_park(&queue->joiners, &joiner_wait);

@@ -51,7 +51,7 @@ int hoop_semaphore_free(hoop_semaphore *semaphore)
 
 int hoop_semaphore_acquire(hoop_semaphore *semaphore)
 {
-    if (UNLIKELY(current_task == NULL))
+    if (UNLIKELY(turn.task == NULL))
         return wait_without_task(__func__);
     if (semaphore->value == 0)
         return (int)waiters_park(&semaphore->waiters, &semaphore_wait);

@@ -160,7 +160,7 @@ static __attribute__((noinline)) int sleep_until(hoop_loop *loop, int64_t deadli
 
 int hoop_sleep(double seconds)
 {
-    hoop_task *task = current_task;
+    hoop_task *task = turn.task;
     if (UNLIKELY(task == NULL))
         return wait_without_task(__func__);
     struct scheduler *scheduler = task->scheduler;

@@ -16,9 +16,6 @@
 /* How many awaits whose result is there a task may make in one step. */
 #define BUDGET 128
 
-_Thread_local hoop_task *current_task;
-_Thread_local unsigned await_budget;
-
 unsigned scheduler_new_budget(const struct scheduler *scheduler)
 {
     return simulation_budget(scheduler->loop, BUDGET);
@@ -27,16 +24,16 @@ unsigned scheduler_new_budget(const struct scheduler *scheduler)
 static inline void make_current(struct scheduler *scheduler, hoop_task *task)
 {
     scheduler->current = task;
-    current_task = task;
-    await_budget = scheduler->budget;
-    context_slot = &task->context;
+    turn.task = task;
+    turn.budget = scheduler->budget;
+    turn.context = &task->context;
 }
 
 static void make_root_current(struct scheduler *scheduler)
 {
     scheduler->current = NULL;
-    current_task = NULL;
-    context_slot = NULL;
+    turn.task = NULL;
+    turn.context = NULL;
 }
 
 /* Frees what the last task that left could not free itself: the stack it stood on. */
@@ -68,7 +65,7 @@ static struct coro *task_main(void *arg)
     reap(scheduler);
     int64_t result = task->fn(task->arg);
 
-    assert(current_task == task && task->wait == NULL);
+    assert(turn.task == task && task->wait == NULL);
     struct coro *starter = take_starter(task);
     scheduler->dead_stack = task->stack;
     scheduler->dead_coro = task->coro;
@@ -117,18 +114,18 @@ static inline void suspend(struct scheduler *scheduler, hoop_task *task)
         next = next_ready_coro(scheduler);
     if (LIKELY(next != &task->coro)) /* else it yielded, and is the only one that is ready */
         coro_switch(&task->coro, next);
-    assert(current_task == task && !list_is_linked(&task->ready.link));
+    assert(turn.task == task && !list_is_linked(&task->ready.link));
     reap(scheduler);
 }
 
 __attribute__((noinline)) void scheduler_suspend(struct scheduler *scheduler)
 {
-    suspend(scheduler, current_task);
+    suspend(scheduler, turn.task);
 }
 
 __attribute__((noinline)) void scheduler_yield(struct scheduler *scheduler)
 {
-    hoop_task *task = current_task;
+    hoop_task *task = turn.task;
     loop_push(scheduler->loop, &task->ready);
     suspend(scheduler, task);
 }
@@ -137,7 +134,7 @@ static __attribute__((noinline)) void take_step(struct scheduler *scheduler, hoo
 {
     make_current(scheduler, task);
     coro_switch(&scheduler->root, &task->coro);
-    assert(current_task == NULL);
+    assert(turn.task == NULL);
     reap(scheduler);
 }
 
@@ -180,14 +177,14 @@ __attribute__((noinline)) void task_run_eagerly(hoop_task *task)
         task_finish(task, -ENOMEM);
         return;
     }
-    hoop_task *starter = current_task;
-    hoop_context **outer = context_slot;
-    unsigned budget = await_budget;
+    hoop_task *starter = turn.task;
+    hoop_context **outer = turn.context;
+    unsigned budget = turn.budget;
     task->starter = starter != NULL ? &starter->coro : &scheduler->root;
     make_current(scheduler, task);
     coro_switch(task->starter, &task->coro);
-    scheduler->current = current_task = starter;
-    await_budget = budget;
+    scheduler->current = turn.task = starter;
+    turn.budget = budget;
     context_enter(outer);
     reap(scheduler);
 }
@@ -205,7 +202,7 @@ static void run_begins(struct loop_extension *extension)
 static void describe(const struct loop_extension *extension, char *buffer, size_t size)
 {
     (void)extension;
-    const hoop_task *task = current_task;
+    const hoop_task *task = turn.task;
     if (task == NULL)
         return;
     size_t length = text_append(buffer, size, 0, "task '");

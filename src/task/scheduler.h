@@ -2,7 +2,7 @@
  *
  * What the task layer keeps for a loop, and the inside of a task.
  *
- * A task is ready (its node is on the loop's queue), running (current_task), or
+ * A task is ready (its node is on the loop's queue), running (turn.task), or
  * waiting (task_is_waiting, its node is on no queue). It gets a stack at its first
  * step and gives it back at its end.
  */
@@ -47,7 +47,7 @@ struct hoop_task {
 struct scheduler {
     struct loop_extension extension; /* first */
     hoop_loop *loop;
-    hoop_task *current;       /* current_task of the loop's thread, for a debugger */
+    hoop_task *current;       /* turn.task of the loop's thread, for a debugger */
     unsigned budget;          /* awaits without suspension that a task may make in a step */
     hoop_task *stackless;     /* whose first step is next, but there was no memory for its stack */
     struct coro root;         /* the loop's own flow, suspended while a task runs */
@@ -101,7 +101,7 @@ static inline struct scheduler *scheduler_running(void)
 /* The running task, or NULL. */
 static inline hoop_task *task_running(void)
 {
-    return current_task;
+    return turn.task;
 }
 
 /* How many awaits without suspension a task may make in a step; in a simulation that varies. */

@@ -16,7 +16,7 @@ void wait_notify(struct observer *observer)
 
 int64_t wait_park(struct wait *wait)
 {
-    hoop_task *task = current_task;
+    hoop_task *task = turn.task;
     assert(task->wait == NULL && !list_is_linked(&task->ready.link));
     wait->task = task;
     task->wait = wait;
@@ -39,7 +39,7 @@ void wait_wake(struct wait *wait, int64_t result)
     wait->task = NULL;
     wait->result = result;
     list_remove(&wait->observer.link);
-    if (task != current_task) /* it is while its own wait_park cancels it */
+    if (task != turn.task) /* it is while its own wait_park cancels it */
         loop_push(task->scheduler->loop, &task->ready);
 }
 
@@ -55,7 +55,7 @@ void wait_refuse_cancel(struct wait *wait)
 
 int wait_failed(int code)
 {
-    hoop_task *task = current_task;
+    hoop_task *task = turn.task;
     if (task->future.message != NULL)
         future_set_message(&task->future, code, NULL);
     return code;
@@ -68,7 +68,7 @@ int wait_without_task(const char *function)
 
 void wait_budget_spent(void)
 {
-    struct scheduler *scheduler = current_task->scheduler;
+    struct scheduler *scheduler = turn.task->scheduler;
     scheduler->budget = scheduler_new_budget(scheduler);
     scheduler_yield(scheduler);
 }

@@ -23,6 +23,7 @@
 
 #include "base/check.h"
 #include "base/list.h"
+#include "base/turn.h"
 
 /* Someone who wants to hear of an event, in the queue of who else does. */
 struct observer {
@@ -86,10 +87,6 @@ int wait_without_task(const char *function);
 /* Returns CODE, an error of an await's own, and forgets the message of an older error. */
 int wait_failed(int code);
 
-/* The running task, or NULL; and how many awaits without suspension it may still make. They
- * are the thread's, and so at hand without a look at its loop. */
-extern _Thread_local hoop_task *current_task;
-extern _Thread_local unsigned await_budget;
 void wait_budget_spent(void);
 
 /* An await of the running task that need not suspend spends a little; when all is spent it
@@ -97,7 +94,7 @@ void wait_budget_spent(void);
  * then, what it still holds is lost. */
 static inline void wait_spend(void)
 {
-    if (UNLIKELY(--await_budget == 0))
+    if (UNLIKELY(--turn.budget == 0))
         wait_budget_spent();
 }
 
