@@ -54,9 +54,10 @@ static int64_t wait_with_a_limit(void *arg)
     return hoop_wait_for(sleep_for_ever, arg, 3600);
 }
 
-static int64_t take_a_while(void *arg)
+static int64_t be_interrupted_in_a_thread(void *arg)
 {
     (void)arg;
+    kill(getpid(), SIGINT);
     pause_ms(100);
     return 0;
 }
@@ -64,7 +65,7 @@ static int64_t take_a_while(void *arg)
 /* The thread is not interrupted, so it is the next wait that is cancelled. */
 static int64_t wait_for_a_thread(void *arg)
 {
-    int64_t rc = hoop_to_thread(take_a_while, arg);
+    int64_t rc = hoop_to_thread(be_interrupted_in_a_thread, arg);
     say(rc == 0 ? "the thread has ended" : "?");
     return hoop_sleep(1);
 }
@@ -85,7 +86,8 @@ static const struct {
 static int64_t clean_up_after(void *arg)
 {
     hoop_coroutine_fn wait = *(const hoop_coroutine_fn *)arg;
-    interrupt_soon();
+    if (wait != wait_for_a_thread) /* that one does it itself, so that the thread has begun */
+        interrupt_soon();
     int64_t rc = wait(NULL);
     hoop_task_uncancel(hoop_current_task());
     if (hoop_sleep(0.01) == 0)
@@ -217,6 +219,8 @@ static void be_interrupted_before_the_first_iteration(void *arg)
 static void one_that_comes_before_main_has_begun_is_not_lost(void **state)
 {
     (void)state;
+    if (UNDER_THREAD_SANITIZER) /* it keeps a signal back that comes right before the wait */
+        skip();
     assert_says(be_interrupted_before_the_first_iteration, NULL, "30 begun, 30 interrupted\n");
 }
 
