@@ -10,6 +10,9 @@
  * hoop_call_soon_threadsafe and hoop_run_coroutine_threadsafe. It returns a result >= 0 or a
  * negative error code, as a coroutine does.
  *
+ * While a function is under way the virtual clock stands still, so that no limit of time can
+ * pass then.
+ *
  * Each loop has a default executor, made when it is first used. Others are the program's.
  */
 #ifndef HOOP_EXECUTOR_H

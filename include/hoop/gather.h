@@ -25,7 +25,8 @@ enum {
  * order of TASKS, to RET_RESULTS (COUNT of them; NULL: not wanted). Consumes the references
  * like hoop_await. Returns 0, or
  *   as soon as one fails or was cancelled, its error (hoop_error_message tells more); the
- *     others run on, detached, and RET_RESULTS is untouched;
+ *     others run on, detached, and RET_RESULTS is untouched. What their arguments point to
+ *     must outlive them then; where that lies in the caller's frame, use a task group;
  *   -ECANCELED if the caller is cancelled; all tasks are cancelled then, and their ends
  *     awaited. Their errors are dropped; but if all succeed nonetheless the result is 0.
  * With HOOP_RETURN_ERRORS in FLAGS it waits for all in any case, and errors are among the

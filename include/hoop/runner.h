@@ -5,7 +5,8 @@
  *
  * While a runner runs in the main thread, and the program has left SIGINT at its default, the
  * first SIGINT (Ctrl-C) cancels the coroutine, which may clean up, and the run returns -EINTR.
- * The second one ends the process, as if hoop were not there.
+ * The second one ends the process, as if hoop were not there; so does the first one if it comes
+ * when the coroutine has ended and cannot be cancelled any more.
  */
 #ifndef HOOP_RUNNER_H
 #define HOOP_RUNNER_H

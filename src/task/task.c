@@ -58,7 +58,8 @@ void task_free(hoop_task *task)
         return;
     }
     assert(task->stack == NULL && task->wait == NULL && task->starter == NULL);
-    assert(!list_is_linked(&task->group_link));
+    assert(task->group == NULL && !list_is_linked(&task->group_link));
+    assert(task->future.origin == NULL);
     assert(task->context == NULL && task->future.message == NULL);
     assert(!list_is_linked(&task->ready.link) && list_is_empty(&task->future.observers));
     task->next = scheduler->free_tasks;
@@ -87,7 +88,6 @@ static hoop_task *task_new(struct scheduler *scheduler, hoop_coroutine_fn fn, vo
     task->cancelling = 0;
     task->cancel_walk = 0;
     task->stack_size = 0;
-    task->group = NULL;
     if (UNLIKELY(scheduler->loop->debug))
         task->future.origin = origin_capture();
     scheduler->task_count++;
