@@ -171,7 +171,7 @@ hoop_executor *hoop_executor_new(const hoop_executor_options *options)
     list_init(&executor->leaving);
     list_init(&executor->ending);
     executor->max_workers = options->max_workers > 0 ? options->max_workers : default_workers();
-    executor->spin_limit = EXECUTOR_SPIN_NS;
+    executor->lookout.limit = LOOKOUT_MAX_NS;
     snprintf(executor->name, sizeof executor->name, "%s",
              options->name != NULL ? options->name : "hoop");
     return executor;

@@ -14,6 +14,7 @@
 #include <semaphore.h>
 
 #include "base/list.h"
+#include "base/lookout.h"
 #include "base/spinlock.h"
 
 struct job {
@@ -39,9 +40,6 @@ struct executor_use {
     size_t jobs; /* that have not come back */
 };
 
-/* How long a worker may look out for a job before it sleeps. */
-#define EXECUTOR_SPIN_NS 50000
-
 struct worker; /* worker.h */
 
 struct hoop_executor {
@@ -56,11 +54,10 @@ struct hoop_executor {
     unsigned searching;     /* of these, called or started and on the way to the queue */
     unsigned working;       /* of these, in a job */
     bool is_shut_down;
-    hoop_link leaving;  /* struct thread_wait: who waits for a worker to be done with a loop */
-    hoop_link ending;   /* struct end_wait: who waits for the last worker */
-    uint64_t begun;     /* how many jobs have begun so far */
-    int64_t spin_limit; /* how long the spinner looks out, adapted */
-    unsigned spins_skipped;
+    hoop_link leaving;      /* struct thread_wait: who waits for a worker to be done with a loop */
+    hoop_link ending;       /* struct end_wait: who waits for the last worker */
+    uint64_t begun;         /* how many jobs have begun so far */
+    struct lookout lookout; /* the spinner's, for jobs */
     unsigned max_workers;
     struct worker *all;
     atomic_uint references; /* the owner's, each worker's, each use's and each end's */

@@ -20,11 +20,7 @@
 #include "base/context.h"
 #include "base/sys.h"
 
-#define SPIN_MAX_NS EXECUTOR_SPIN_NS
-#define SPIN_MIN_NS 5000
-#define SPIN_RETRY 32
 #define NAP_NS 500000
-#define LOOKS_PER_CLOCK 16
 
 enum { WORKER_AWAKE, WORKER_ASLEEP, WORKER_CALLED };
 
@@ -124,26 +120,14 @@ static void look_out(const struct worker *worker, int64_t limit)
 {
     int64_t start = sys_monotonic_now();
     do {
-        for (int i = 0; i < LOOKS_PER_CLOCK && !was_called(worker); i++)
+        for (int i = 0; i < LOOKOUT_LOOKS && !was_called(worker); i++)
             sys_relax();
     } while (!was_called(worker) && sys_monotonic_now() - start < limit);
 }
 
-/* How long a worker that becomes idle now may look out. */
-static int64_t look_out_limit(hoop_executor *executor)
-{
-    if (executor->spinner != NULL || sys_processor_count() == 1)
-        return 0;
-    if (executor->spin_limit == 0 && ++executor->spins_skipped >= SPIN_RETRY) {
-        executor->spin_limit = SPIN_MAX_NS;
-        executor->spins_skipped = 0;
-    }
-    return executor->spin_limit;
-}
-
 static void spin(hoop_executor *executor, struct worker *worker)
 {
-    int64_t limit = look_out_limit(executor);
+    int64_t limit = executor->spinner == NULL ? lookout_begin(&executor->lookout) : 0;
     if (limit == 0)
         return;
     executor->spinner = worker;
@@ -151,10 +135,7 @@ static void spin(hoop_executor *executor, struct worker *worker)
     look_out(worker, limit);
     spinlock_take(&executor->lock);
     executor->spinner = NULL;
-    if (was_called(worker))
-        executor->spin_limit = SPIN_MAX_NS;
-    else
-        executor->spin_limit = limit > SPIN_MIN_NS ? limit / 2 : 0;
+    lookout_end(&executor->lookout, was_called(worker));
 }
 
 /* Gives the lock back while it waits; whether it was woken. */

@@ -15,13 +15,6 @@
 #include "base/clock.h"
 #include "base/sys.h"
 
-/* How long to look out for another thread's post before sleeping: halved whenever that was
- * in vain, down to nothing, and then tried again with every so many waits. */
-#define SPIN_MAX_NS 50000
-#define SPIN_MIN_NS 5000
-#define SPIN_RETRY 32
-#define LOOKS_PER_CLOCK 16
-
 _Thread_local hoop_loop *running_loop;
 
 /* ---- the clock ---- */
@@ -91,30 +84,21 @@ static int poll_now(hoop_loop *loop)
  * sleep: to be woken takes ten times as long as a short job (docs/decisions/0012-executor.md). */
 static bool may_spin(hoop_loop *loop)
 {
-    if (loop->outside_work == 0 || sys_processor_count() == 1)
-        return false;
-    if (loop->spin_limit == 0 && ++loop->spins_skipped >= SPIN_RETRY) {
-        loop->spin_limit = SPIN_MAX_NS;
-        loop->spins_skipped = 0;
-    }
-    return loop->spin_limit > 0;
+    return loop->outside_work > 0 && lookout_begin(&loop->lookout) > 0;
 }
 
 /* Looks out for at most TIMEOUT. True if something came. */
 static bool spin(hoop_loop *loop, int64_t timeout)
 {
-    int64_t limit = loop->spin_limit < timeout ? loop->spin_limit : timeout;
+    int64_t limit = loop->lookout.limit < timeout ? loop->lookout.limit : timeout;
     int64_t start = sys_monotonic_now();
     do {
-        for (int i = 0; i < LOOKS_PER_CLOCK && !wake_is_pending(loop); i++)
+        for (int i = 0; i < LOOKOUT_LOOKS && !wake_is_pending(loop); i++)
             sys_relax();
-        if (wake_is_pending(loop)) {
-            loop->spin_limit = SPIN_MAX_NS;
-            return true;
-        }
-    } while (sys_monotonic_now() - start < limit);
-    loop->spin_limit = loop->spin_limit > SPIN_MIN_NS ? loop->spin_limit / 2 : 0;
-    return false;
+    } while (!wake_is_pending(loop) && sys_monotonic_now() - start < limit);
+    bool came = wake_is_pending(loop);
+    lookout_end(&loop->lookout, came);
+    return came;
 }
 
 /* Asks the kernel, and waits up to TIMEOUT unless another thread has posted. */

@@ -16,6 +16,7 @@
 #include "base/check.h"
 #include "base/heap.h"
 #include "base/list.h"
+#include "base/lookout.h"
 #include "base/spinlock.h"
 #include "loop/poller.h"
 
@@ -105,8 +106,7 @@ struct hoop_loop {
     size_t descriptor_capacity;
 
     unsigned outside_work;  /* hoop_work_begins without their end */
-    int64_t spin_limit;     /* how long to look out for posts before sleeping, adapted */
-    unsigned spins_skipped; /* since it came down to 0 */
+    struct lookout lookout; /* for their posts, before sleeping */
     atomic_bool waiting;    /* asleep in the poller, or not running; the watchdog reads it */
 
     hoop_choose_fn choose; /* a simulation: decides who is next; NULL: first come, first served */

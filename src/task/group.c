@@ -24,7 +24,7 @@ static void group_abort(hoop_task_group *group)
     group->aborting = true;
     struct scheduler *scheduler = group->owner->scheduler;
     bool is_outermost = cancel_begin(scheduler);
-    if (group->exit == NULL && !group->exiting) {
+    if (!group->exiting) {
         group->owner_cancelled = true;
         hoop_task_cancel(group->owner);
     }
