@@ -105,16 +105,19 @@ HOOP_API int64_t hoop_time_ns(const hoop_loop *loop);
 enum {
     HOOP_READABLE = 1, /* reading will not block: data, end of file, or an error */
     HOOP_WRITABLE = 2, /* writing will not block: room, or an error */
+    HOOP_HANGUP = 4,   /* the other end has hung up, or there is an error: comes with the flags
+                          above. While it is up a short count does not mean that nothing is left
+                          to read: no further event will tell of the end */
 };
 
 /* A descriptor that is registered once, edge-triggered, for as long as it is used.
  * READY remembers what the kernel announced: while a flag is up, make the syscall
- * without asking; on a short count or EAGAIN take the flag down with
- * hoop_watch_clear, and NOTIFY tells when it is up again. NOTIFY is bound by the rule
+ * without asking; on EAGAIN, or on a short count while HOOP_HANGUP is down, take the flag
+ * down with hoop_watch_clear, and NOTIFY tells when it is up again. NOTIFY is bound by the rule
  * of EXPIRE above. */
 typedef struct hoop_watch {
     int fd;            /* -1 while not started */
-    unsigned ready;    /* HOOP_READABLE | HOOP_WRITABLE */
+    unsigned ready;    /* HOOP_READABLE | HOOP_WRITABLE | HOOP_HANGUP */
     bool edge;         /* edge-triggered, as hoop_watch_start makes it */
     unsigned interest; /* what the poller was asked for; for an edge-triggered one both */
     void (*notify)(struct hoop_watch *watch, unsigned events);

@@ -31,6 +31,8 @@ static unsigned flags_from(uint32_t events)
         flags |= HOOP_READABLE;
     if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
         flags |= HOOP_WRITABLE;
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        flags |= HOOP_HANGUP;
     return flags;
 }
 
@@ -76,7 +78,7 @@ static int epoll_wait_for(struct poller *poller, int64_t timeout)
         hoop_watch *watch = events[i].data.ptr;
         if (watch == NULL)
             continue; /* removed by the notify of another one */
-        unsigned flags = flags_from(events[i].events) & watch->interest;
+        unsigned flags = flags_from(events[i].events) & (watch->interest | HOOP_HANGUP);
         watch->ready |= flags;
         watch->notify(watch, flags);
     }
