@@ -8,9 +8,12 @@
 
 #include "hoop/types.h"
 
+#include "hoop/address.h"
 #include "hoop/barrier.h"
 #include "hoop/condition.h"
 #include "hoop/context.h"
+#include "hoop/datagram.h"
+#include "hoop/dns.h"
 #include "hoop/error.h"
 #include "hoop/event.h"
 #include "hoop/executor.h"
@@ -19,12 +22,18 @@
 #include "hoop/group.h"
 #include "hoop/lock.h"
 #include "hoop/loop.h"
+#include "hoop/protocol.h"
 #include "hoop/queue.h"
 #include "hoop/runner.h"
 #include "hoop/semaphore.h"
+#include "hoop/server.h"
+#include "hoop/socket.h"
+#include "hoop/stream.h"
 #include "hoop/task.h"
+#include "hoop/threads.h"
 #include "hoop/threadsafe.h"
 #include "hoop/timeout.h"
+#include "hoop/tls.h"
 #include "hoop/watchdog.h"
 
 #endif

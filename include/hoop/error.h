@@ -28,8 +28,24 @@ enum {
     HOOP_EOTHERLOOP = -5008, /* it belongs to a different event loop */
     HOOP_ETHREAD = -5009,    /* called from a thread other than the loop's (debug mode) */
     HOOP_ENOTFUTURE = -5010, /* only a plain future takes this; a task sets its own result */
-    HOOP_ESHUTDOWN = -5011,  /* the queue, group or executor was shut down and takes no more */
-    HOOP_EBROKEN = -5012,    /* the barrier is broken or was reset */
+    HOOP_ESHUTDOWN =
+        -5011,            /* the queue, group, executor or server was shut down and takes no more */
+    HOOP_EBROKEN = -5012, /* the barrier is broken or was reset */
+
+    /* streams */
+    HOOP_EINCOMPLETE = -5013,  /* the stream ended before all of it came */
+    HOOP_ELIMIT = -5014,       /* the separator did not come within the limit */
+    HOOP_ETLS = -5015,         /* TLS failed; hoop_error_message tells why */
+    HOOP_ECERTIFICATE = -5016, /* the other end's certificate is not trusted, or not its own */
+    HOOP_ECUT = -5017,         /* the connection was cut without TLS's goodbye */
+
+    /* names and addresses: the resolver's EAI_... codes */
+    HOOP_EAI_NONAME = -5018,   /* no such host, or it has no address */
+    HOOP_EAI_AGAIN = -5019,    /* the name server did not answer; try again later */
+    HOOP_EAI_FAIL = -5020,     /* the name server failed for good */
+    HOOP_EAI_SERVICE = -5021,  /* no such service for this kind of socket */
+    HOOP_EAI_FAMILY = -5022,   /* no such family of addresses */
+    HOOP_EAI_SOCKTYPE = -5023, /* no such kind of socket */
 };
 
 /* What the code means, in words; a static string. Any code may be passed: for

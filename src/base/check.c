@@ -28,6 +28,17 @@ static const struct {
     {"HOOP_ENOTFUTURE", "a task sets its own result"},
     {"HOOP_ESHUTDOWN", "it was shut down and takes no more"},
     {"HOOP_EBROKEN", "the barrier is broken or was reset"},
+    {"HOOP_EINCOMPLETE", "the stream ended before all of it came"},
+    {"HOOP_ELIMIT", "the separator did not come within the limit"},
+    {"HOOP_ETLS", "the TLS connection failed"},
+    {"HOOP_ECERTIFICATE", "the certificate of the other end was refused"},
+    {"HOOP_ECUT", "the connection was cut without TLS's goodbye"},
+    {"HOOP_EAI_NONAME", "no such host, or it has no address"},
+    {"HOOP_EAI_AGAIN", "the name server did not answer"},
+    {"HOOP_EAI_FAIL", "the name server failed"},
+    {"HOOP_EAI_SERVICE", "no such service"},
+    {"HOOP_EAI_FAMILY", "no such family of addresses"},
+    {"HOOP_EAI_SOCKTYPE", "no such kind of socket"},
 };
 
 /* The row of an own code, or -1. */

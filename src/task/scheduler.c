@@ -130,10 +130,28 @@ __attribute__((noinline)) void scheduler_yield(struct scheduler *scheduler)
     suspend(scheduler, task);
 }
 
+/* Does what a task wants to have done on the thread's stack; whom to go back to. */
+static struct coro *call_for_task(struct scheduler *scheduler)
+{
+    struct root_call *call = scheduler->call;
+    scheduler->call = NULL;
+    call->fn(call->arg);
+    return call->caller;
+}
+
+/* From FROM, which is the root or a task that starts another one eagerly, to a task, until
+ * somebody comes back. To the root that may be who only wants something called there. */
+static inline void leave(struct scheduler *scheduler, struct coro *from, struct coro *to)
+{
+    coro_switch(from, to);
+    while (UNLIKELY(scheduler->call != NULL))
+        coro_switch(from, call_for_task(scheduler));
+}
+
 static __attribute__((noinline)) void take_step(struct scheduler *scheduler, hoop_task *task)
 {
     make_current(scheduler, task);
-    coro_switch(&scheduler->root, &task->coro);
+    leave(scheduler, &scheduler->root, &task->coro);
     assert(turn.task == NULL);
     reap(scheduler);
 }
@@ -182,11 +200,28 @@ __attribute__((noinline)) void task_run_eagerly(hoop_task *task)
     unsigned budget = turn.budget;
     task->starter = starter != NULL ? &starter->coro : &scheduler->root;
     make_current(scheduler, task);
-    coro_switch(task->starter, &task->coro);
+    leave(scheduler, task->starter, &task->coro);
     scheduler->current = turn.task = starter;
     turn.budget = budget;
     context_enter(outer);
     reap(scheduler);
+}
+
+void hoop_call_on_thread_stack(void (*fn)(void *arg), void *arg)
+{
+    hoop_task *task = turn.task;
+    if (task == NULL) {
+        fn(arg);
+        return;
+    }
+    struct scheduler *scheduler = task->scheduler;
+    unsigned budget = turn.budget;
+    struct root_call call = {fn, arg, &task->coro};
+    scheduler->call = &call;
+    make_root_current(scheduler);
+    coro_switch(&task->coro, &scheduler->root);
+    make_current(scheduler, task);
+    turn.budget = budget;
 }
 
 /* ---- the scheduler's life ---- */

@@ -44,6 +44,13 @@ struct hoop_task {
     _Alignas(max_align_t) char copy[]; /* of the argument, if has_copy */
 };
 
+/* What a task wants to have called on the thread's own stack; in its frame. */
+struct root_call {
+    void (*fn)(void *arg);
+    void *arg;
+    struct coro *caller;
+};
+
 struct scheduler {
     struct loop_extension extension; /* first */
     hoop_loop *loop;
@@ -51,6 +58,7 @@ struct scheduler {
     unsigned budget;          /* awaits without suspension that a task may make in a step */
     hoop_task *stackless;     /* whose first step is next, but there was no memory for its stack */
     struct coro root;         /* the loop's own flow, suspended while a task runs */
+    struct root_call *call;   /* to be done by the root, which is then switched to; or NULL */
     struct stack *dead_stack; /* of a task that has just left; freed by who runs next */
     struct coro dead_coro;
     struct stack_pool stacks;
