@@ -2,6 +2,9 @@
  *
  * The inside of a stream: a channel, what was received and not read yet, and the tasks that
  * wait for it.
+ *
+ * A task that waits stands in the stream with a struct of its own frame. Whoever frees the
+ * stream under it says so there, so that it does not look at the stream any more.
  */
 #ifndef IO_STREAM_H
 #define IO_STREAM_H
@@ -9,26 +12,63 @@
 #include "io/channel.h"
 #include "task/wait.h"
 
-/* A task that writes, from the moment on when it has to wait, in its own frame. */
-struct writer {
-    hoop_link link; /* on stream->writers, the first one's turn it is */
+struct stream_wait {
     struct wait wait;
+    hoop_link link;      /* writers: on stream->writers, from the first wait on until the end */
+    hoop_stream *stream; /* NULL: it was closed by another task */
+};
+
+struct closer {
+    struct wait wait;
+    bool is_done;
+    int error;
 };
 
 struct hoop_stream {
-    struct channel channel;
-    struct buffer in; /* received, not read */
+    struct channel channel; /* first */
+    struct buffer in;       /* received, not read */
     size_t limit;
-    struct wait *reader;   /* who waits for something to read; or NULL */
-    hoop_link writers;     /* writer.link, in the order of their calls */
-    struct wait *closer;   /* who waits for the end of a close; or NULL */
-    bool is_reading;       /* a task is in a read */
-    bool is_borrowing;     /* `in` stands on the loop's scratch buffer, within a read only */
-    bool is_over;          /* the end was received */
-    struct client *client; /* server.c's, which closes it; NULL if another does */
+    struct stream_wait *reader; /* who waits for something to read; or NULL */
+    hoop_link writers;          /* stream_wait.link: who has to wait, the first one's turn it is */
+    struct closer *closer;      /* who waits for the end of a close; or NULL */
+    struct client *client;      /* of a server, which closes the stream; NULL: somebody else does */
+    bool is_over;               /* the end was received */
+    bool is_gone;               /* the channel was closed */
+    bool is_released;           /* by its program: it goes with the channel */
 };
 
-/* server.c: STREAM, which has a client, is being closed by its program. */
+/* A stream over the descriptor FD; see channel_open for IS_FRESH and failures. */
+int stream_new(int fd, bool is_fresh, const hoop_stream_options *options, hoop_stream **ret_stream);
+
+/* Closes the connection, after what waits was sent or, to ABORT, at once. The stream stays, for
+ * its program to find out and close it: it reads the end, and cannot write. */
+void stream_hang_up(hoop_stream *stream, bool abort);
+
+/* server.c: STREAM, which has this client, is being closed by its program. */
 void client_lost_stream(struct client *client);
+
+/* 0, or why FUNCTION cannot be called by a task for STREAM. */
+int stream_check(const hoop_stream *stream, const char *function);
+
+/* The running task waits to read or write (KIND), as WAIT, until it is woken: 0, -ECANCELED, or
+ * -EBADF if the stream is gone. */
+int stream_park(struct stream_wait *wait, const struct wait_kind *kind);
+
+/* stream_read.c */
+void stream_readable(struct channel *channel);
+
+/* stream_write.c */
+void stream_writable(struct channel *channel);
+/* The running task's turn to write: waits for those before it. 0, or as stream_park. */
+int stream_writer_begin(struct stream_wait *writer, hoop_stream *stream);
+/* Waits for room. */
+int stream_writer_wait(struct stream_wait *writer);
+/* Its turn is over: the next one's begins. After an -EBADF too. */
+void stream_writer_end(struct stream_wait *writer);
+
+static inline hoop_stream *stream_of(struct channel *channel)
+{
+    return (hoop_stream *)(void *)channel;
+}
 
 #endif

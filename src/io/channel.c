@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See channel.h.
+ */
+#include "io/channel.h"
+
+#include <errno.h>
+#include <hoop/loop.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/sys.h"
+#include "base/sys_socket.h"
+
+#define CLOSE_TIMEOUT 30 /* seconds, as asyncio's SSL_SHUTDOWN_TIMEOUT */
+#define TLS_TIMEOUT 60   /* as asyncio's SSL_HANDSHAKE_TIMEOUT */
+
+/* ---- the system ---- */
+
+int64_t channel_system_receive(struct channel *channel, void *buffer, size_t size)
+{
+    hoop_watch *watch = &channel->watch;
+    if (!(watch->ready & HOOP_READABLE))
+        return -EAGAIN;
+    int64_t received = LIKELY(channel->is_socket) ? sys_receive(watch->fd, buffer, size)
+                                                  : sys_read(watch->fd, buffer, size);
+    if (received == -EAGAIN)
+        hoop_watch_clear(watch, HOOP_READABLE | HOOP_HANGUP);
+    else if (received > 0 && (size_t)received < size && channel->is_socket &&
+             !(watch->ready & HOOP_HANGUP))
+        hoop_watch_clear(watch, HOOP_READABLE); /* that was all: no need to ask */
+    return received;
+}
+
+static size_t pieces_size(const struct iovec *pieces, size_t count)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++)
+        size += pieces[i].iov_len;
+    return size;
+}
+
+int64_t channel_system_send(struct channel *channel, const struct iovec *pieces, size_t count)
+{
+    hoop_watch *watch = &channel->watch;
+    if (!(watch->ready & HOOP_WRITABLE))
+        return -EAGAIN;
+    int64_t sent;
+    if (UNLIKELY(!channel->is_socket))
+        sent = sys_write_pieces(watch->fd, pieces, count);
+    else if (count == 1)
+        sent = sys_send(watch->fd, pieces->iov_base, pieces->iov_len);
+    else
+        sent = sys_send_pieces(watch->fd, pieces, count);
+    if (sent == -EAGAIN || (sent >= 0 && (size_t)sent < pieces_size(pieces, count)))
+        hoop_watch_clear(watch, HOOP_WRITABLE);
+    return sent;
+}
+
+int channel_flush(struct channel *channel)
+{
+    while (channel->out.size > 0) {
+        struct iovec piece = {(void *)(uintptr_t)buffer_data(&channel->out), channel->out.size};
+        int64_t sent = channel_system_send(channel, &piece, 1);
+        if (sent < 0)
+            return (int)sent;
+        buffer_consume(&channel->out, (size_t)sent);
+    }
+    return 0;
+}
+
+/* ---- what breaks ---- */
+
+/* Writing is over: nobody needs what waits to be sent. Returns ERROR. */
+static int break_writing(struct channel *channel, int error)
+{
+    if (error == -EBADF) /* the wrong end of a pipe */
+        return error;
+    channel->write_error = error;
+    buffer_done(&channel->out);
+    return error;
+}
+
+static int64_t break_reading(struct channel *channel, int64_t error)
+{
+    if (error != -EAGAIN && error != -EBADF)
+        channel->read_error = (int)error;
+    return error;
+}
+
+/* ---- for the user ---- */
+
+int64_t channel_receive(struct channel *channel, void *buffer, size_t size)
+{
+    if (UNLIKELY(channel->read_error != 0))
+        return channel->read_error;
+    int64_t received = channel->kind->receive(channel, buffer, size);
+    if (UNLIKELY(received < 0))
+        return break_reading(channel, received);
+    channel->bytes_read += (uint64_t)received;
+    return received;
+}
+
+/* 0, or why nothing can be written any more. */
+static int check_writing(const struct channel *channel)
+{
+    if (UNLIKELY(channel->write_error != 0))
+        return channel->write_error;
+    return UNLIKELY(channel->end_wanted || channel->is_closing) ? -EPIPE : 0;
+}
+
+/* Sends what it can, and then says that it was all if no more is to be written. */
+static int flush(struct channel *channel)
+{
+    int rc = channel_flush(channel);
+    if (rc == 0 && channel->end_wanted && !channel->end_sent) {
+        channel->end_sent = true;
+        rc = channel->kind->end(channel);
+        if (rc == 0)
+            rc = channel_flush(channel);
+    }
+    return rc < 0 && rc != -EAGAIN ? break_writing(channel, rc) : rc;
+}
+
+int64_t channel_send(struct channel *channel, const struct iovec *pieces, size_t count)
+{
+    int rc = check_writing(channel);
+    if (rc < 0)
+        return rc;
+    int64_t sent = channel->kind->send(channel, pieces, count);
+    if (UNLIKELY(sent < 0))
+        return break_writing(channel, (int)sent);
+    channel->bytes_written += (uint64_t)sent;
+    if ((size_t)sent < pieces_size(pieces, count))
+        channel->is_full = true;
+    return sent;
+}
+
+int channel_append(struct channel *channel, const void *data, size_t size)
+{
+    struct iovec piece = {(void *)(uintptr_t)data, size};
+    int64_t sent =
+        channel->out.size == 0 ? channel_send(channel, &piece, 1) : check_writing(channel);
+    if (sent < 0)
+        return (int)sent;
+    size_t rest = size - (size_t)sent;
+    int rc = rest > 0 ? channel->kind->append(channel, (const char *)data + sent, rest) : 0;
+    if (rc < 0) /* a part is of no use to the other end */
+        return sent > 0 || rc != -ENOMEM ? break_writing(channel, rc) : rc;
+    channel->bytes_written += rest;
+    rc = rest > 0 ? flush(channel) : 0;
+    channel->is_full = channel->out.size > channel->write_high;
+    return rc == -EAGAIN ? 0 : rc;
+}
+
+int channel_write_eof(struct channel *channel)
+{
+    int rc = check_writing(channel);
+    if (rc < 0)
+        return channel->end_wanted ? 0 : rc;
+    if (!channel->is_socket)
+        return -EOPNOTSUPP;
+    channel->end_wanted = true;
+    rc = flush(channel);
+    return rc == -EAGAIN ? 0 : rc;
+}
+
+/* ---- the end ---- */
+
+static void finish(struct channel *channel, int error)
+{
+    hoop_timer_stop(channel->loop, &channel->limit);
+    int fd = channel->watch.fd;
+    hoop_watch_stop(channel->loop, &channel->watch);
+    sys_close(fd);
+    list_remove(&channel->item.link);
+    buffer_done(&channel->out);
+    channel->kind->done(channel);
+    if (channel->is_lingering)
+        io_lingered(channel->local);
+    channel->user->closed(channel, error); /* it may be gone now */
+}
+
+/* Goes on in the background until LIMIT. */
+static int linger(struct channel *channel)
+{
+    if (channel->is_lingering)
+        return 0;
+    int64_t deadline =
+        clock_add(hoop_time_ns(channel->loop), clock_from_seconds(channel->close_timeout));
+    int rc = hoop_timer_start(channel->loop, &channel->limit, deadline);
+    if (rc < 0)
+        return rc;
+    channel->is_lingering = true;
+    io_lingers(channel->local);
+    return 0;
+}
+
+static void close_further(struct channel *channel)
+{
+    int rc = channel->write_error;
+    if (rc == 0)
+        rc = flush(channel);
+    if (rc == 0) {
+        rc = channel->kind->finish(channel);
+        if (rc == -EAGAIN && channel->out.size > 0) {
+            int flushed = channel_flush(channel);
+            rc = flushed < 0 ? flushed : rc;
+        }
+    }
+    if (rc == -EAGAIN)
+        rc = linger(channel) < 0 ? -ENOMEM : -EAGAIN;
+    if (rc != -EAGAIN)
+        finish(channel, rc);
+}
+
+static void close_limit(hoop_timer *timer)
+{
+    finish(CONTAINER_OF(timer, struct channel, limit), -ETIMEDOUT);
+}
+
+void channel_close(struct channel *channel)
+{
+    assert(!channel->is_closing);
+    channel->is_closing = true;
+    close_further(channel);
+}
+
+void channel_abort(struct channel *channel)
+{
+    channel->is_closing = true;
+    finish(channel, 0);
+}
+
+static void item_close(struct io_item *item)
+{
+    channel_abort(CONTAINER_OF(item, struct channel, item));
+}
+
+static const char *item_describe(const struct io_item *item)
+{
+    const struct channel *channel = CONTAINER_OF(item, struct channel, item);
+    return channel->is_closing ? NULL : channel->user->what;
+}
+
+/* ---- the beginning ---- */
+
+static void notify(hoop_watch *watch, unsigned events)
+{
+    struct channel *channel = CONTAINER_OF(watch, struct channel, watch);
+    if (UNLIKELY(channel->is_closing)) {
+        close_further(channel);
+        return;
+    }
+    if (events & HOOP_WRITABLE && (channel->out.size > 0 || channel->is_full)) {
+        (void)flush(channel);
+        if (channel->is_full &&
+            (channel->write_error != 0 || channel->out.size <= channel->write_low)) {
+            channel->is_full = false;
+            channel->user->writable(channel);
+        }
+    }
+    if (events & HOOP_READABLE)
+        channel->user->readable(channel);
+}
+
+/* The options of a TCP socket; for another one there is nothing to set. */
+static int set_options(int fd, const hoop_stream_options *options)
+{
+    int rc = options->nagle ? 0 : sys_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (rc == -EOPNOTSUPP || rc == -ENOPROTOOPT)
+        return 0;
+    if (rc == 0 && options->keep_alive)
+        rc = sys_set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    return rc;
+}
+
+static bool options_are_valid(const hoop_stream_options *options)
+{
+    size_t high = options->write_high != 0 ? options->write_high : HOOP_WRITE_HIGH_DEFAULT;
+    return options->write_low <= high && options->close_timeout >= 0 && options->tls_timeout >= 0;
+}
+
+/* Whether FD is a socket, made ready for us; or an error. */
+static int prepare(int fd, bool is_fresh, const hoop_stream_options *options)
+{
+    if (!is_fresh) {
+        int is_socket = sys_is_socket(fd);
+        if (is_socket < 0)
+            return is_socket;
+        int rc = sys_set_nonblocking(fd);
+        if (rc < 0 || is_socket == 0)
+            return rc < 0 ? rc : 0;
+    }
+    int rc = set_options(fd, options);
+    return rc < 0 ? rc : 1;
+}
+
+int channel_open(struct channel *channel, int fd, bool is_fresh, const hoop_stream_options *options,
+                 const struct channel_user *user)
+{
+    static const hoop_stream_options defaults;
+    hoop_loop *loop = hoop_running_loop();
+    if (options == NULL)
+        options = &defaults;
+    if (!options_are_valid(options))
+        return -EINVAL;
+    struct io_local *local = io_local_of(loop);
+    if (local == NULL)
+        return -ENOMEM;
+    int is_socket = prepare(fd, is_fresh, options);
+    if (is_socket < 0)
+        return is_socket;
+    *channel = (struct channel){
+        .loop = loop,
+        .local = local,
+        .kind = &channel_plain,
+        .user = user,
+        .item = {.describe = item_describe, .close = item_close},
+        .write_high = options->write_high != 0 ? options->write_high : HOOP_WRITE_HIGH_DEFAULT,
+        .is_socket = is_socket == 1,
+        .close_timeout =
+            (float)(options->close_timeout > 0 ? options->close_timeout : CLOSE_TIMEOUT),
+        .tls_timeout = (float)(options->tls_timeout > 0 ? options->tls_timeout : TLS_TIMEOUT),
+    };
+    channel->write_low = options->write_low != 0 ? options->write_low : channel->write_high / 4;
+    hoop_watch_init(&channel->watch, notify);
+    hoop_timer_init(&channel->limit, close_limit);
+    int rc = hoop_watch_start(loop, &channel->watch, fd);
+    if (rc < 0)
+        return rc;
+    channel->watch.ready = HOOP_WRITABLE; /* a new one is; the first write finds out */
+    list_init(&channel->item.link);
+    io_add(local, &channel->item);
+    return 0;
+}

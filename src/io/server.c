@@ -1,0 +1,5 @@
+#include "io/stream.h"
+void client_lost_stream(struct client *client)
+{
+    (void)client;
+}
