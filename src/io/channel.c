@@ -141,21 +141,44 @@ int64_t channel_send(struct channel *channel, const struct iovec *pieces, size_t
     return sent;
 }
 
+/* Leaves what is behind the first SENT bytes of PIECES to the kind; how many bytes that is. */
+static int64_t append_rest(struct channel *channel, const struct iovec *pieces, size_t count,
+                           size_t sent)
+{
+    size_t appended = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t skipped = sent < pieces[i].iov_len ? sent : pieces[i].iov_len;
+        size_t rest = pieces[i].iov_len - skipped;
+        sent -= skipped;
+        if (rest == 0)
+            continue;
+        int rc = channel->kind->append(channel, (const char *)pieces[i].iov_base + skipped, rest);
+        if (rc < 0) /* a part is of no use to the other end */
+            return appended > 0 || rc != -ENOMEM ? break_writing(channel, rc) : rc;
+        appended += rest;
+    }
+    return (int64_t)appended;
+}
+
+int channel_append_pieces(struct channel *channel, const struct iovec *pieces, size_t count)
+{
+    int64_t sent =
+        channel->out.size == 0 ? channel_send(channel, pieces, count) : check_writing(channel);
+    if (sent < 0)
+        return (int)sent;
+    int64_t appended = append_rest(channel, pieces, count, (size_t)sent);
+    if (appended < 0)
+        return sent > 0 ? break_writing(channel, (int)appended) : (int)appended;
+    channel->bytes_written += (uint64_t)appended;
+    int rc = appended > 0 ? flush(channel) : 0;
+    channel->is_full = channel->out.size > channel->write_high;
+    return rc == -EAGAIN ? 0 : rc;
+}
+
 int channel_append(struct channel *channel, const void *data, size_t size)
 {
     struct iovec piece = {(void *)(uintptr_t)data, size};
-    int64_t sent =
-        channel->out.size == 0 ? channel_send(channel, &piece, 1) : check_writing(channel);
-    if (sent < 0)
-        return (int)sent;
-    size_t rest = size - (size_t)sent;
-    int rc = rest > 0 ? channel->kind->append(channel, (const char *)data + sent, rest) : 0;
-    if (rc < 0) /* a part is of no use to the other end */
-        return sent > 0 || rc != -ENOMEM ? break_writing(channel, rc) : rc;
-    channel->bytes_written += rest;
-    rc = rest > 0 ? flush(channel) : 0;
-    channel->is_full = channel->out.size > channel->write_high;
-    return rc == -EAGAIN ? 0 : rc;
+    return channel_append_pieces(channel, &piece, 1);
 }
 
 int channel_write_eof(struct channel *channel)
@@ -259,8 +282,8 @@ static void notify(hoop_watch *watch, unsigned events)
     }
     if (events & HOOP_WRITABLE && (channel->out.size > 0 || channel->is_full)) {
         (void)flush(channel);
-        if (channel->is_full &&
-            (channel->write_error != 0 || channel->out.size <= channel->write_low)) {
+        if (channel->write_error != 0 ||
+            (channel->is_full && channel->out.size <= channel->write_low)) {
             channel->is_full = false;
             channel->user->writable(channel);
         }

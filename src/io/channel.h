@@ -93,8 +93,10 @@ int channel_open(struct channel *channel, int fd, bool is_fresh, const hoop_stre
 int64_t channel_receive(struct channel *channel, void *buffer, size_t size);
 /* If it takes less than all, user->writable follows. */
 int64_t channel_send(struct channel *channel, const struct iovec *pieces, size_t count);
-/* Sends what it can at once. */
+/* Sends what it can at once, and keeps the rest. -ENOMEM: nothing was taken, unless write_error
+ * is set. */
 int channel_append(struct channel *channel, const void *data, size_t size);
+int channel_append_pieces(struct channel *channel, const struct iovec *pieces, size_t count);
 int channel_write_eof(struct channel *channel);
 
 /* Sends what waits and closes the channel, now or later; then user->closed is called, which may
