@@ -20,6 +20,9 @@
 #define CLOSE_TIMEOUT 30 /* seconds, as asyncio's SSL_SHUTDOWN_TIMEOUT */
 #define TLS_TIMEOUT 60   /* as asyncio's SSL_HANDSHAKE_TIMEOUT */
 
+/* What one sendfile is asked for: it goes on as long as there is room, and others wait. */
+#define FILE_BYTES_MAX ((size_t)1 << 20)
+
 /* ---- the system ---- */
 
 int64_t channel_system_receive(struct channel *channel, void *buffer, size_t size)
@@ -106,8 +109,7 @@ int64_t channel_receive(struct channel *channel, void *buffer, size_t size)
     return received;
 }
 
-/* 0, or why nothing can be written any more. */
-static int check_writing(const struct channel *channel)
+int channel_check_writing(const struct channel *channel)
 {
     if (UNLIKELY(channel->write_error != 0))
         return channel->write_error;
@@ -129,7 +131,7 @@ static int flush(struct channel *channel)
 
 int64_t channel_send(struct channel *channel, const struct iovec *pieces, size_t count)
 {
-    int rc = check_writing(channel);
+    int rc = channel_check_writing(channel);
     if (rc < 0)
         return rc;
     int64_t sent = channel->kind->send(channel, pieces, count);
@@ -162,8 +164,8 @@ static int64_t append_rest(struct channel *channel, const struct iovec *pieces, 
 
 int channel_append_pieces(struct channel *channel, const struct iovec *pieces, size_t count)
 {
-    int64_t sent =
-        channel->out.size == 0 ? channel_send(channel, pieces, count) : check_writing(channel);
+    int64_t sent = channel->out.size == 0 ? channel_send(channel, pieces, count)
+                                          : channel_check_writing(channel);
     if (sent < 0)
         return (int)sent;
     int64_t appended = append_rest(channel, pieces, count, (size_t)sent);
@@ -175,6 +177,25 @@ int channel_append_pieces(struct channel *channel, const struct iovec *pieces, s
     return rc == -EAGAIN ? 0 : rc;
 }
 
+int64_t channel_send_file(struct channel *channel, int file_fd, uint64_t offset, uint64_t count)
+{
+    hoop_watch *watch = &channel->watch;
+    int rc = channel_check_writing(channel);
+    if (rc < 0)
+        return rc;
+    if (channel->out.size > 0 || !(watch->ready & HOOP_WRITABLE))
+        return -EAGAIN;
+    size_t size = count < FILE_BYTES_MAX ? (size_t)count : FILE_BYTES_MAX;
+    int64_t sent = sys_send_file(watch->fd, file_fd, offset, size);
+    if (sent == -EAGAIN)
+        hoop_watch_clear(watch, HOOP_WRITABLE);
+    else if (sent == -EPIPE || sent == -ECONNRESET)
+        break_writing(channel, (int)sent);
+    else if (sent > 0)
+        channel->bytes_written += (uint64_t)sent;
+    return sent;
+}
+
 int channel_append(struct channel *channel, const void *data, size_t size)
 {
     struct iovec piece = {(void *)(uintptr_t)data, size};
@@ -183,7 +204,7 @@ int channel_append(struct channel *channel, const void *data, size_t size)
 
 int channel_write_eof(struct channel *channel)
 {
-    int rc = check_writing(channel);
+    int rc = channel_check_writing(channel);
     if (rc < 0)
         return channel->end_wanted ? 0 : rc;
     if (!channel->is_socket)

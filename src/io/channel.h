@@ -98,6 +98,12 @@ int64_t channel_send(struct channel *channel, const struct iovec *pieces, size_t
 int channel_append(struct channel *channel, const void *data, size_t size);
 int channel_append_pieces(struct channel *channel, const struct iovec *pieces, size_t count);
 int channel_write_eof(struct channel *channel);
+/* 0, or why nothing can be written any more. */
+int channel_check_writing(const struct channel *channel);
+/* The plain kind's: sends up to COUNT bytes of a file without a copy: how many, 0 at its end;
+ * -EAGAIN without room or while something waits. -EINVAL and the like: the file cannot be
+ * sent so. */
+int64_t channel_send_file(struct channel *channel, int file_fd, uint64_t offset, uint64_t count);
 
 /* Sends what waits and closes the channel, now or later; then user->closed is called, which may
  * be within this call. */
