@@ -36,7 +36,8 @@ void stream_writable(struct channel *channel)
     wake_first(stream_of(channel));
 }
 
-int stream_writer_begin(struct stream_wait *writer, hoop_stream *stream)
+/* Not inlined: gcc 12 would warn that the writer stays in the line beyond its function. */
+__attribute__((noinline)) int stream_writer_begin(struct stream_wait *writer, hoop_stream *stream)
 {
     *writer = (struct stream_wait){.stream = stream};
     list_append(&stream->writers, &writer->link);
