@@ -39,6 +39,7 @@ look() {
             need meson has meson
             need ninja-build has ninja
             need pkg-config has pkg-config
+            need liburing-dev pkg-config --exists liburing
             ;;
         make)
             need make has make

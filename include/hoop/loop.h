@@ -36,6 +36,15 @@ typedef enum hoop_clock {
                                  else is to do: tests of timing take no time and are exact */
 } hoop_clock;
 
+/* How the loop asks the kernel which descriptors are ready. It makes no difference to what a
+ * program sees. */
+typedef enum hoop_poller {
+    HOOP_POLLER_DEFAULT = 0, /* as the environment variable HOOP_POLLER says, "epoll" or "uring";
+                                epoll without it, or where there is no io_uring */
+    HOOP_POLLER_EPOLL = 1,
+    HOOP_POLLER_URING = 2, /* Linux 5.13 and newer, where it is not forbidden */
+} hoop_poller;
+
 /* Bytes of a task's stack, guard page included. */
 #define HOOP_STACK_SIZE_DEFAULT ((size_t)65536)
 #define HOOP_STACK_SIZE_MIN ((size_t)16384)
@@ -54,6 +63,7 @@ typedef struct hoop_loop_options {
     size_t stack_size;       /* of each task's stack unless its options say otherwise, rounded up to
                             pages; 0: HOOP_STACK_SIZE_DEFAULT */
     size_t stack_cache;      /* how many free stacks stay resident for reuse; 0: 4096 */
+    hoop_poller poller;      /* HOOP_POLLER_URING fails with -ENOSYS or -EPERM without io_uring */
 } hoop_loop_options;
 
 /* A new loop, or NULL (hoop_last_error: -ENOMEM, -EMFILE, -EINVAL ...). It is not
@@ -211,7 +221,7 @@ HOOP_API void hoop_print_origin(const hoop_origin *origin, FILE *out);
 /* ---- looking inside ------------------------------------------------------- */
 
 typedef struct hoop_info {
-    const char *poller;   /* "epoll" */
+    const char *poller;   /* "epoll" or "io_uring" */
     const char *guard;    /* what stops a stack overflow: "madvise", "mprotect" (kernels
                                before 6.13, for 16,000 stacks), "none"; "" before the first task */
     size_t stack_size;    /* bytes, guard page included */

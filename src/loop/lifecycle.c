@@ -23,8 +23,10 @@ static bool are_valid(const hoop_loop_options *options)
 {
     bool is_known_clock =
         options->clock == HOOP_CLOCK_MONOTONIC || options->clock == HOOP_CLOCK_VIRTUAL;
+    bool is_known_poller =
+        options->poller >= HOOP_POLLER_DEFAULT && options->poller <= HOOP_POLLER_URING;
     bool is_time = options->watchdog == 0 || watchdog_accepts(options->watchdog);
-    return is_known_clock && is_time &&
+    return is_known_clock && is_known_poller && is_time &&
            (options->stack_size == 0 || (options->stack_size >= HOOP_STACK_SIZE_MIN &&
                                          options->stack_size <= HOOP_STACK_SIZE_MAX));
 }
@@ -59,8 +61,7 @@ hoop_loop *hoop_new_event_loop_with(const hoop_loop_options *options)
     simulation_init(loop);
     atomic_init(&loop->waiting, true);
     atomic_init(&loop->references, 1);
-    loop->poller.ops = &poller_epoll;
-    int rc = loop->poller.ops->open(&loop->poller);
+    int rc = poller_open(&loop->poller, loop->options.poller, loop->debug);
     if (rc < 0)
         return fail_new(loop, rc);
     rc = wake_init(loop);

@@ -262,7 +262,9 @@ static void run_end(hoop_loop *loop)
     loop->running = false;
     running_loop = NULL;
     atomic_store_explicit(&loop->waiting, true, memory_order_relaxed);
-    /* From here on whoever embeds the loop sleeps on its descriptor. */
+    /* From here on whoever embeds the loop sleeps on its descriptor. If the kernel refuses, the
+     * next wait tries again. */
+    (void)poller_settle(&loop->poller);
     if (!wake_sleep(loop))
         wake_collect(loop); /* now something is ready, so its timeout is 0 */
 }

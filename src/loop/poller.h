@@ -12,12 +12,15 @@
 #define LOOP_POLLER_H
 
 #include <hoop/embed.h>
+#include <hoop/loop.h>
+#include <sys/epoll.h>
 
 struct poller {
     const struct poller_ops *ops;
     int fd; /* polls readable when wait would return at once; -1 once it is closed */
     struct epoll_event *events; /* poller_epoll.c: what wait is handing out, or NULL */
     int event_count;
+    struct uring *uring; /* poller_uring.c: owned */
 };
 
 struct poller_ops {
@@ -30,11 +33,47 @@ struct poller_ops {
     int (*add)(struct poller *poller, hoop_watch *watch);
     /* Takes over a changed interest, or a new watch for the same descriptor. */
     int (*change)(struct poller *poller, hoop_watch *watch);
+    /* The descriptor may be closed right after. */
     void (*remove)(struct poller *poller, hoop_watch *watch);
-    /* Waits TIMEOUT nanoseconds at most (INT64_MAX: no limit). */
+    /* Waits TIMEOUT nanoseconds at most (INT64_MAX: no limit). How many were notified. */
     int (*wait)(struct poller *poller, int64_t timeout);
+    /* Tells the kernel what only the next wait would: `fd` is to be relied on now, as nobody
+     * runs the loop. NULL if nothing is ever put off. */
+    int (*settle)(struct poller *poller);
 };
 
 extern const struct poller_ops poller_epoll;
+extern const struct poller_ops poller_uring;
+
+/* Opens the poller that was asked for; or if that is HOOP_POLLER_DEFAULT, the one that the
+ * environment names, unless the system has not got it. In DEBUG mode it says so then. */
+int poller_open(struct poller *poller, hoop_poller which, bool debug);
+
+/* Between waits, while the loop does not run: after add and change, and when a run ends. */
+static inline int poller_settle(struct poller *poller)
+{
+    return poller->ops->settle == NULL ? 0 : poller->ops->settle(poller);
+}
+
+/* What to ask the kernel for, in epoll's words, which are those of poll as well. */
+static inline uint32_t poller_events_for(unsigned interest)
+{
+    return (interest & HOOP_READABLE ? (uint32_t)(EPOLLIN | EPOLLRDHUP) : 0) |
+           (interest & HOOP_WRITABLE ? (uint32_t)EPOLLOUT : 0);
+}
+
+/* What to tell a watch with INTEREST. Errors and hang-ups make a descriptor ready both ways: the
+ * syscall that follows tells what happened. */
+static inline unsigned poller_flags_from(uint32_t events, unsigned interest)
+{
+    unsigned flags = 0;
+    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        flags |= HOOP_READABLE;
+    if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
+        flags |= HOOP_WRITABLE;
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        flags |= HOOP_HANGUP;
+    return flags & (interest | HOOP_HANGUP);
+}
 
 #endif

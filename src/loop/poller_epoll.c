@@ -4,7 +4,6 @@
  * look-up.
  */
 #include <errno.h>
-#include <sys/epoll.h>
 
 #include "base/sys.h"
 #include "loop/poller.h"
@@ -14,26 +13,7 @@
 
 static uint32_t events_for(const hoop_watch *watch)
 {
-    uint32_t events = watch->edge ? EPOLLET : 0;
-    if (watch->interest & HOOP_READABLE)
-        events |= EPOLLIN | EPOLLRDHUP;
-    if (watch->interest & HOOP_WRITABLE)
-        events |= EPOLLOUT;
-    return events;
-}
-
-/* Errors and hang-ups make a descriptor ready both ways: the syscall that follows
- * tells what happened. */
-static unsigned flags_from(uint32_t events)
-{
-    unsigned flags = 0;
-    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
-        flags |= HOOP_READABLE;
-    if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
-        flags |= HOOP_WRITABLE;
-    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
-        flags |= HOOP_HANGUP;
-    return flags;
+    return poller_events_for(watch->interest) | (watch->edge ? (uint32_t)EPOLLET : 0);
 }
 
 static int epoll_open(struct poller *poller)
@@ -78,7 +58,7 @@ static int epoll_wait_for(struct poller *poller, int64_t timeout)
         hoop_watch *watch = events[i].data.ptr;
         if (watch == NULL)
             continue; /* removed by the notify of another one */
-        unsigned flags = flags_from(events[i].events) & (watch->interest | HOOP_HANGUP);
+        unsigned flags = poller_flags_from(events[i].events, watch->interest);
         watch->ready |= flags;
         watch->notify(watch, flags);
     }

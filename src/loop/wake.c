@@ -162,6 +162,8 @@ int wake_init(hoop_loop *loop)
     wake->watch = (hoop_watch){
         .fd = wake->fd, .edge = true, .interest = HOOP_READABLE, .notify = wake_notify};
     int rc = loop->poller.ops->add(&loop->poller, &wake->watch);
+    if (rc == 0)
+        rc = poller_settle(&loop->poller);
     if (rc < 0) {
         sys_close(wake->fd);
         return rc;

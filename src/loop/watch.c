@@ -14,6 +14,17 @@
 #include "loop/loop.h"
 #include "loop/slow.h"
 
+/* Hands a new or changed watch to the poller; while the loop does not run, as far as to the
+ * kernel. A failure of that last step shows again in the next wait. */
+static int poller_hear(hoop_loop *loop, hoop_watch *watch, bool is_new)
+{
+    struct poller *poller = &loop->poller;
+    int rc = is_new ? poller->ops->add(poller, watch) : poller->ops->change(poller, watch);
+    if (rc == 0 && !loop->running)
+        (void)poller_settle(poller);
+    return rc;
+}
+
 /* ---- edge-triggered watches ---- */
 
 void hoop_watch_init(hoop_watch *watch, void (*notify)(hoop_watch *, unsigned events))
@@ -31,7 +42,7 @@ int hoop_watch_start(hoop_loop *loop, hoop_watch *watch, int fd)
     watch->edge = true;
     watch->interest = HOOP_READABLE | HOOP_WRITABLE;
     watch->ready = 0;
-    rc = loop->poller.ops->add(&loop->poller, watch);
+    rc = poller_hear(loop, watch, true);
     if (rc < 0)
         watch->fd = -1;
     return rc;
@@ -149,12 +160,11 @@ static void descriptor_free(hoop_loop *loop, struct fd_callbacks *descriptor, in
 /* Tells the poller which directions are watched now. */
 static int descriptor_update(struct fd_callbacks *descriptor, int fd, unsigned interest)
 {
-    struct poller *poller = &descriptor->loop->poller;
     hoop_watch *watch = &descriptor->watch;
     hoop_watch before = *watch;
     watch->fd = fd;
     watch->interest = interest;
-    int rc = before.fd < 0 ? poller->ops->add(poller, watch) : poller->ops->change(poller, watch);
+    int rc = poller_hear(descriptor->loop, watch, before.fd < 0);
     if (rc < 0)
         *watch = before;
     return rc;

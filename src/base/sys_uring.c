@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See sys_uring.h.
+ */
+#include "base/sys_uring.h"
+
+#include <errno.h>
+#include <liburing.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+
+#include "base/fault.h"
+#include "base/sys.h"
+
+#define NS_PER_SECOND 1000000000
+#define COMPLETIONS_PER_ENTRY 4
+
+static bool fails(void)
+{
+    return fault_hits(HOOP_FAIL_SYSCALL);
+}
+
+/* No flag that puts off the kernel's work for a completion until this thread enters the kernel:
+ * requests belong to the thread that submitted them, and another one may run the loop. */
+int sys_uring_open(struct io_uring *ring, unsigned entries)
+{
+    if (fails())
+        return -HOOP_TESTING_ERRNO;
+    struct io_uring_params params = {
+        .flags = IORING_SETUP_CQSIZE,
+        .cq_entries = entries * COMPLETIONS_PER_ENTRY,
+    };
+    int rc = io_uring_queue_init_params(entries, ring, &params);
+    if (rc < 0)
+        return rc;
+    if (params.features & IORING_FEAT_RSRC_TAGS) /* it came with multishot poll */
+        return 0;
+    io_uring_queue_exit(ring);
+    return -ENOSYS;
+}
+
+void sys_uring_close(struct io_uring *ring)
+{
+    io_uring_queue_exit(ring);
+}
+
+int sys_uring_submit(struct io_uring *ring)
+{
+    return fails() ? -HOOP_TESTING_ERRNO : io_uring_submit(ring);
+}
+
+int sys_uring_wait(struct io_uring *ring, int64_t timeout)
+{
+    if (fails())
+        return -HOOP_TESTING_ERRNO;
+    int rc;
+    if (timeout == 0) {
+        rc = io_uring_submit_and_get_events(ring);
+    } else if (timeout == INT64_MAX) {
+        rc = io_uring_submit_and_wait(ring, 1);
+    } else {
+        struct io_uring_cqe *first;
+        struct __kernel_timespec limit = {timeout / NS_PER_SECOND, timeout % NS_PER_SECOND};
+        rc = io_uring_submit_and_wait_timeout(ring, &first, 1, &limit, NULL);
+    }
+    /* EBUSY: completions that the kernel keeps are to be taken first. */
+    return rc == -ETIME || rc == -EINTR || rc == -EBUSY ? 0 : rc < 0 ? rc : 0;
+}
+
+/* Asks epoll, which refuses what has no notion of being ready. */
+static int check_by_epoll(int fd)
+{
+    int epoll = sys_epoll_create();
+    if (epoll < 0)
+        return epoll;
+    int rc = sys_epoll_control(epoll, EPOLL_CTL_ADD, fd, 0, NULL);
+    sys_close(epoll);
+    return rc;
+}
+
+int sys_check_pollable(int fd, uint64_t *ret_file)
+{
+    struct stat status;
+    if (fails())
+        return -HOOP_TESTING_ERRNO;
+    if (fstat(fd, &status) < 0)
+        return -errno;
+    bool is_common = S_ISSOCK(status.st_mode) || S_ISFIFO(status.st_mode);
+    int rc = is_common ? 0 : check_by_epoll(fd);
+    if (rc == 0)
+        *ret_file = status.st_ino;
+    return rc;
+}
