@@ -98,6 +98,20 @@ hoop_loop *virtual_loop(void)
     return loop;
 }
 
+bool has_uring(void)
+{
+    hoop_loop *loop = hoop_new_event_loop_with(&(hoop_loop_options){.poller = HOOP_POLLER_URING});
+    hoop_close(loop);
+    return loop != NULL;
+}
+
+bool uses_uring(const hoop_loop *loop)
+{
+    hoop_info info;
+    hoop_loop_info(loop, &info);
+    return strcmp(info.poller, "io_uring") == 0;
+}
+
 unsigned fail_each(unsigned kinds, int (*body)(void *arg), void *arg)
 {
     for (unsigned n = 1;; n++) {

@@ -25,6 +25,10 @@ int harness_end(void **state);
 /* A loop on the virtual clock; fails the test if there is none. */
 hoop_loop *virtual_loop(void);
 
+/* Can a loop be made with io_uring here? And is LOOP one? */
+bool has_uring(void);
+bool uses_uring(const hoop_loop *loop);
+
 /* Calls BODY(ARG) while the 1st, 2nd, 3rd ... call of KINDS (hoop/testing.h) fails, until it
  * passes untouched, and checks after each call that nothing leaked. BODY returns a negative
  * code when a failure reached it and 0 when it coped; it may assert that what it got is

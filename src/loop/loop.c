@@ -256,17 +256,17 @@ static int run_begin(hoop_loop *loop, const char *function)
     return 0;
 }
 
-static void run_end(hoop_loop *loop)
+/* 0, or an error: the loop's descriptor may not tell of all that happens until it runs again. */
+static int run_end(hoop_loop *loop)
 {
     loop->stopping = false;
     loop->running = false;
     running_loop = NULL;
     atomic_store_explicit(&loop->waiting, true, memory_order_relaxed);
-    /* From here on whoever embeds the loop sleeps on its descriptor. If the kernel refuses, the
-     * next wait tries again. */
-    (void)poller_settle(&loop->poller);
+    /* From here on whoever embeds the loop sleeps on its descriptor. */
     if (!wake_sleep(loop))
         wake_collect(loop); /* now something is ready, so its timeout is 0 */
+    return poller_settle(&loop->poller);
 }
 
 int hoop_run_forever(hoop_loop *loop)
@@ -277,7 +277,7 @@ int hoop_run_forever(hoop_loop *loop)
     do
         rc = iterate(loop, CLOCK_NEVER);
     while (rc == 0 && !loop->stopping);
-    run_end(loop);
+    (void)run_end(loop); /* it ran as it should */
     return rc;
 }
 
@@ -292,8 +292,8 @@ int hoop_run_once(hoop_loop *loop, double timeout)
     loop->single = true;
     rc = iterate(loop, clock_from_seconds(timeout));
     loop->single = false;
-    run_end(loop);
-    return rc;
+    int settled = run_end(loop);
+    return rc < 0 ? rc : settled;
 }
 
 void hoop_stop(hoop_loop *loop)

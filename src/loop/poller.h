@@ -35,10 +35,11 @@ struct poller_ops {
     int (*change)(struct poller *poller, hoop_watch *watch);
     /* The descriptor may be closed right after. */
     void (*remove)(struct poller *poller, hoop_watch *watch);
-    /* Waits TIMEOUT nanoseconds at most (INT64_MAX: no limit). How many were notified. */
+    /* Waits TIMEOUT nanoseconds at most (INT64_MAX: no limit). How many were notified; or an error, be it
+     * that some were. */
     int (*wait)(struct poller *poller, int64_t timeout);
-    /* Tells the kernel what only the next wait would: `fd` is to be relied on now, as nobody
-     * runs the loop. NULL if nothing is ever put off. */
+    /* Tells the kernel what otherwise only the next wait would, so that `fd` can be relied on. NULL
+     * if nothing is ever put off. */
     int (*settle)(struct poller *poller);
 };
 
@@ -49,7 +50,7 @@ extern const struct poller_ops poller_uring;
  * environment names, unless the system has not got it. In DEBUG mode it says so then. */
 int poller_open(struct poller *poller, hoop_poller which, bool debug);
 
-/* Between waits, while the loop does not run: after add and change, and when a run ends. */
+/* While the loop does not run: after add, and when a run ends. */
 static inline int poller_settle(struct poller *poller)
 {
     return poller->ops->settle == NULL ? 0 : poller->ops->settle(poller);

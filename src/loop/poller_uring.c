@@ -30,7 +30,7 @@ struct slot {
     uint32_t generation; /* of its newest request */
     uint32_t events;     /* what the kernel said, to be handed out */
     bool is_armed;       /* its newest request is queued or in the kernel */
-    bool is_multishot;   /* so it is, or is to be; of a level for a while only (tell) */
+    bool is_multishot;   /* its requests are; a level's for a while only (serve_one) */
     bool is_due;         /* on the list of those to serve */
     int next_due;        /* -1: the last one */
 };
@@ -209,50 +209,44 @@ static void drop_foremost(struct uring *uring)
 
 /* ---- serving ---- */
 
-/* Hands out the slot's events. True if there was something in them for the watch. */
-static bool tell(struct slot *slot)
+/* What the kernel said that the watch has asked for: it adds unasked that the other end will send
+ * no more. */
+static unsigned flags_of(const struct slot *slot)
 {
-    hoop_watch *watch = slot->watch;
-    /* The kernel adds unasked that the other end will send no more. */
-    uint32_t asked = poller_events_for(watch->interest) | EPOLLERR | EPOLLHUP;
-    unsigned flags = poller_flags_from(slot->events & asked, watch->interest);
-    slot->events = 0;
-    /* A level that waits for something else would hear of that for ever. */
-    slot->is_multishot = watch->edge || flags == 0;
-    if (flags == 0)
-        return false;
-    watch->ready |= flags;
-    watch->notify(watch, flags); /* may remove it, and move the slots */
-    return true;
+    uint32_t asked = poller_events_for(slot->watch->interest) | EPOLLERR | EPOLLHUP;
+    return poller_flags_from(slot->events & asked, slot->watch->interest);
 }
 
-/* Tells a slot's events: a level's only if they are IS_NEW since the wait began, as they may hold
- * no more. Then arms it, but a level that was told only in the next wait, which is to ask whether
- * it still holds. 1 if the watch was notified, 0, or the error of arming. */
+/* Tells a slot's events, but a level's only if they are IS_NEW since the wait began, as they may
+ * hold no more. Arms it, but a level that is told only in the next wait. 1 if the watch was
+ * notified, else 0; or the error of arming. */
 static int serve_one(struct uring *uring, int fd, bool is_new)
 {
     struct slot *slot = &uring->slots[fd];
-    if (slot->watch == NULL)
+    hoop_watch *watch = slot->watch;
+    if (watch == NULL)
         return 0;
-    if (!slot->watch->edge && !is_new)
-        slot->events = 0;
-    bool told = slot->events != 0 && tell(slot);
-    slot = &uring->slots[fd];
-    if (slot->watch == NULL)
-        return told;
-    bool is_told_level = told && !slot->watch->edge;
-    if (is_told_level)
-        disarm(uring, fd);
-    if (slot->is_armed)
-        return told;
-    int rc = is_told_level ? 0 : arm(uring, fd);
-    if (is_told_level || rc < 0)
+    unsigned flags = flags_of(slot);
+    if (!watch->edge && slot->events != 0) {
+        if (flags != 0)
+            disarm(uring, fd);
+        slot->is_multishot = flags == 0; /* so as not to hear for ever what it did not ask for */
+    }
+    slot->events = 0;
+    bool must_tell = flags != 0 && (watch->edge || is_new);
+    bool must_arm = !slot->is_armed && (watch->edge || !must_tell);
+    int rc = must_arm ? arm(uring, fd) : 0;
+    if (!slot->is_armed)
         make_due(uring, fd);
-    return told ? 1 : rc;
+    if (must_tell) {
+        watch->ready |= flags;
+        watch->notify(watch, flags); /* may remove it, and move the slots */
+    }
+    return rc < 0 ? rc : must_tell;
 }
 
 /* Serves those that are due now; who becomes due meanwhile is served next time. How many watches
- * were notified, or the first error. */
+ * were notified, or the last error of arming one, which is then due again. */
 static int serve(struct uring *uring, bool is_new)
 {
     int count = 0, error = 0;
@@ -263,12 +257,13 @@ static int serve(struct uring *uring, bool is_new)
         int next = slot->next_due;
         slot->is_due = false;
         int rc = serve_one(uring, fd, is_new);
-        if (rc < 0 && error == 0)
+        if (rc < 0)
             error = rc;
-        count += rc > 0;
+        else
+            count += rc;
         fd = next;
     }
-    return count == 0 ? error : count;
+    return error < 0 ? error : count;
 }
 
 /* ---- the poller ---- */
@@ -389,10 +384,10 @@ static int uring_wait(struct poller *poller, int64_t timeout)
         return told;
     int rc = sys_uring_wait(&uring->ring, told > 0 ? 0 : timeout);
     if (rc < 0)
-        return told > 0 ? told : rc;
+        return rc;
     take(uring);
     rc = serve(uring, true);
-    return rc < 0 && told > 0 ? told : told + rc;
+    return rc < 0 ? rc : told + rc;
 }
 
 static int uring_settle(struct poller *poller)

@@ -14,14 +14,14 @@
 #include "loop/loop.h"
 #include "loop/slow.h"
 
-/* Hands a new or changed watch to the poller; while the loop does not run, as far as to the
- * kernel. A failure of that last step shows again in the next wait. */
-static int poller_hear(hoop_loop *loop, hoop_watch *watch, bool is_new)
+/* Hands a new watch to the poller; while the loop does not run, as far as to the kernel. */
+static int poller_add(hoop_loop *loop, hoop_watch *watch)
 {
     struct poller *poller = &loop->poller;
-    int rc = is_new ? poller->ops->add(poller, watch) : poller->ops->change(poller, watch);
-    if (rc == 0 && !loop->running)
-        (void)poller_settle(poller);
+    int rc = poller->ops->add(poller, watch);
+    if (rc < 0 || loop->running || (rc = poller_settle(poller)) == 0)
+        return rc;
+    poller->ops->remove(poller, watch);
     return rc;
 }
 
@@ -42,7 +42,7 @@ int hoop_watch_start(hoop_loop *loop, hoop_watch *watch, int fd)
     watch->edge = true;
     watch->interest = HOOP_READABLE | HOOP_WRITABLE;
     watch->ready = 0;
-    rc = poller_hear(loop, watch, true);
+    rc = poller_add(loop, watch);
     if (rc < 0)
         watch->fd = -1;
     return rc;
@@ -160,11 +160,12 @@ static void descriptor_free(hoop_loop *loop, struct fd_callbacks *descriptor, in
 /* Tells the poller which directions are watched now. */
 static int descriptor_update(struct fd_callbacks *descriptor, int fd, unsigned interest)
 {
+    hoop_loop *loop = descriptor->loop;
     hoop_watch *watch = &descriptor->watch;
     hoop_watch before = *watch;
     watch->fd = fd;
     watch->interest = interest;
-    int rc = poller_hear(descriptor->loop, watch, before.fd < 0);
+    int rc = before.fd < 0 ? poller_add(loop, watch) : loop->poller.ops->change(&loop->poller, watch);
     if (rc < 0)
         *watch = before;
     return rc;

@@ -223,7 +223,7 @@ static void a_deadline_long_past_is_due_at_once(void **state)
 
 static int start_and_stop(void *arg)
 {
-    hoop_loop *loop = virtual_loop();
+    hoop_loop *loop = hoop_new_event_loop_with(&(hoop_loop_options){.poller = HOOP_POLLER_EPOLL});
     hoop_timer timer;
     (void)arg;
     hoop_timer_init(&timer, expire_and_note);
@@ -234,7 +234,7 @@ static int start_and_stop(void *arg)
     return rc;
 }
 
-/* virtual_loop itself must not fail, so the failures begin after its allocation. */
+/* Making the loop must not fail, so the failures begin after its allocation. */
 static void starting_a_timer_without_memory_leaves_it_disarmed(void **state)
 {
     (void)state;

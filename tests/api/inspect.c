@@ -222,7 +222,7 @@ static int64_t give_way_once(void *arg)
 static void loop_info_counts_iterations_and_knows_its_means(void **state)
 {
     (void)state;
-    hoop_loop *loop = virtual_loop();
+    hoop_loop *loop = hoop_new_event_loop_with(&(hoop_loop_options){.poller = HOOP_POLLER_EPOLL});
     hoop_info info = info_of(loop);
     assert_string_equal(info.poller, "epoll");
     assert_string_equal(info.guard, "");

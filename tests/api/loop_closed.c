@@ -86,17 +86,18 @@ static void a_closed_loop_cannot_run(void **state)
 static void a_closed_loop_can_be_asked(void **state)
 {
     (void)state;
-    hoop_info info;
+    hoop_info before, info;
     hoop_task *task;
     double when;
     hoop_loop *loop = hoop_loop_ref(virtual_loop());
+    hoop_loop_info(loop, &before);
     hoop_handle handle = hoop_call_later(loop, 5, never, NULL);
     assert_int_equal(hoop_close(loop), 0);
     assert_false(hoop_handle_is_pending(loop, handle));
     assert_int_equal(hoop_handle_cancel(loop, handle), 0);
     assert_int_equal(hoop_handle_when(loop, handle, &when), -ENOENT);
     hoop_loop_info(loop, &info);
-    assert_string_equal(info.poller, "epoll");
+    assert_string_equal(info.poller, before.poller);
     assert_int_equal(info.timers, 0);
     assert_int_equal(info.tasks, 0);
     assert_int_equal(hoop_all_tasks(loop, &task, 1), 0);

@@ -32,10 +32,9 @@ static void assert_is_failure(int64_t rc)
 
 /* ---- making a loop ---- */
 
-static int make_a_loop(void *arg)
+static int make_a_loop(void *options)
 {
-    (void)arg;
-    hoop_loop *loop = hoop_new_event_loop();
+    hoop_loop *loop = hoop_new_event_loop_with(options);
     if (loop == NULL) {
         assert_is_failure(hoop_last_error());
         return hoop_last_error();
@@ -46,8 +45,14 @@ static int make_a_loop(void *arg)
 static void making_a_loop(void **state)
 {
     (void)state;
-    assert_int_equal(fail_each(HOOP_FAIL_ALLOCATION, make_a_loop, NULL), 1);
-    assert_int_equal(fail_each(HOOP_FAIL_SYSCALL, make_a_loop, NULL), 3);
+    hoop_loop_options epoll = {.poller = HOOP_POLLER_EPOLL};
+    assert_int_equal(fail_each(HOOP_FAIL_ALLOCATION, make_a_loop, &epoll), 1);
+    assert_int_equal(fail_each(HOOP_FAIL_SYSCALL, make_a_loop, &epoll), 3);
+    hoop_loop_options uring = {.poller = HOOP_POLLER_URING};
+    if (!has_uring())
+        return;
+    assert_int_equal(fail_each(HOOP_FAIL_ALLOCATION, make_a_loop, &uring), 3);
+    assert_int_equal(fail_each(HOOP_FAIL_SYSCALL, make_a_loop, &uring), 6);
 }
 
 /* ---- scheduling: the loop itself stands already, so failures meet the call alone ---- */
@@ -283,7 +288,9 @@ static void run_in_spite_of_failures(hoop_clock clock)
     for (unsigned n = 1; !world.stopped; n++) {
         hoop_testing_fail_nth(HOOP_FAIL_SYSCALL, n);
         int rc = hoop_run_forever(world.loop);
-        assert_int_equal(rc, hoop_testing_failed() ? -EIO : 0);
+        /* io_uring may have failed after the last iteration, when it mattered no more. */
+        bool may_pass = uses_uring(world.loop) && world.stopped;
+        assert_true(rc == (hoop_testing_failed() ? -EIO : 0) || (rc == 0 && may_pass));
         hoop_testing_fail_nth(0, 0);
         assert_true(n > 1 || rc < 0);
         assert_false(hoop_is_running(world.loop));

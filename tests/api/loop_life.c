@@ -187,7 +187,8 @@ static void the_loop_tells_about_itself(void **state)
 {
     (void)state;
     hoop_info info;
-    struct world world = {.loop = virtual_loop()};
+    struct world world = {.loop = hoop_new_event_loop_with(&(hoop_loop_options){
+                              .clock = HOOP_CLOCK_VIRTUAL, .poller = HOOP_POLLER_EPOLL})};
     hoop_loop_info(world.loop, &info);
     assert_string_equal(info.poller, "epoll");
     assert_string_equal(info.guard, "");
