@@ -64,13 +64,25 @@ clean: ## removes all that was built
 
 # ---- make check ------------------------------------------------------------
 
-CHECKS = check-asan check-asan-clang check-tsan check-valgrind check-clang check-release \
+CHECKS = check-uring check-asan check-asan-clang check-tsan check-valgrind check-clang check-release \
 	check-aarch64 check-lint check-symbols
 .PHONY: check $(CHECKS)
 
 check: ## all of the following, and their sum
 	@tools/need.sh build test
 	@tools/several.sh $(CHECKS)
+
+# Where there is no io_uring the loops would run on epoll, and the tests say nothing new.
+NO_URING = HOOP_DEBUG=1 build-test/examples/guide_call_soon 2>&1 | grep 'io_uring is not available'
+
+check-uring: export HOOP_POLLER = uring
+check-uring: ## all tests on loops that use io_uring
+	@tools/need.sh build test
+	@tools/configure.sh build-test --buildtype=debugoptimized $(TESTED)
+	@ninja -C build-test
+	@if why=$$($(NO_URING)); then python3 $(RUN) --tap printf \
+		'ok 1 - looked for io_uring\nok 2 - all tests on io_uring # SKIP %s\n1..2\n' "$$why"; \
+	else python3 $(RUN) build-test $(IN_A_CHECK); fi
 
 SANITIZED = --buildtype=debugoptimized $(TESTED) -Db_lundef=false \
 	-Dc_args='-fno-omit-frame-pointer -fno-sanitize-recover=all'

@@ -49,6 +49,11 @@ SYSCALLS = """
     posix_spawnp wait4 waitid waitpid kill tgkill pidfd_open sigaction signal sigprocmask pthread_sigmask sigaltstack
     getaddrinfo getnameinfo unlink chmod lstat sigtimedwait clock_gettime clock_nanosleep gettimeofday nanosleep usleep sleep getrandom syscall sysconf getrlimit prctl readlink
     dladdr dladdr1 dl_iterate_phdr backtrace backtrace_symbols backtrace_symbols_fd
+    io_uring_queue_init io_uring_queue_init_params io_uring_queue_mmap io_uring_queue_exit io_uring_submit
+    io_uring_submit_and_wait io_uring_submit_and_wait_timeout io_uring_submit_and_get_events io_uring_get_events
+    io_uring_wait_cqe io_uring_wait_cqe_nr io_uring_wait_cqes io_uring_wait_cqe_timeout io_uring_peek_cqe
+    io_uring_peek_batch_cqe io_uring_sqring_wait io_uring_enter io_uring_enter2 io_uring_setup io_uring_register
+    io_uring_get_probe io_uring_get_probe_ring io_uring_register_\w+ io_uring_unregister_\w+
 """
 # Who may call what elsewhere, and why.
 SYSCALLS_ALLOWED = {
@@ -214,6 +219,8 @@ GOOD = {
     "include/hoop/loop.h": "#ifndef HOOP_LOOP_H\n#define HOOP_LOOP_H\n#ifdef __cplusplus\n#endif\n#endif\n",
     "src/base/alloc.c": "void *f(void) { return malloc(1); }\n",
     "src/base/sys.c": "#if defined(__linux__)\nint g(void) { return epoll_create1(0); }\n#endif\n",
+    "src/base/sys_uring.c": "int g(struct io_uring *r) { return io_uring_submit(r); }\n",
+    "src/loop/uring.c": "unsigned g(struct io_uring *r) { return io_uring_sq_ready(r); }\n",
     "src/base/list.h": "#ifndef BASE_LIST_H\n#define BASE_LIST_H\n#include <hoop/loop.h>\n#endif\n",
     "src/loop/loop.h": '#ifndef LOOP_LOOP_H\n#define LOOP_LOOP_H\n#include "base/list.h"\n#endif\n',
     "src/loop/loop.c": '#include "loop/loop.h"\n#include <errno.h>\nint h(void) { return ops->close(1); }\n',
@@ -270,6 +277,8 @@ BROKEN: dict[Callable[[Path], Iterator[str]], dict[str, str]] = {
     syscalls_are_made_in_sys: {
         "src/loop/poller.c": "int f(void) { return epoll_ctl(1, 2, 3, 4); }\n",
         "src/base/frames.c": "int f(void **a) { return backtrace(a, 1); }\n",
+        "src/loop/ring.c": "int f(struct io_uring *r) { return io_uring_submit(r); }\n",
+        "src/loop/files.c": "int f(struct io_uring *r) { return io_uring_register_files(r, 0, 0); }\n",
         "src/task/task.c": "int f(void) { return sigaction(1, 2, 3); }\n",
     },
     conditions_stand_where_platforms_differ: {
