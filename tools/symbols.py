@@ -80,7 +80,7 @@ def main() -> None:
         ours = {str(path.relative_to(ROOT / "include")) for path in (ROOT / "include").rglob("*.h")}
         tap.test("all headers are installed, and no others", installed == ours, str(installed ^ ours))
 
-        environment = {**os.environ, "PKG_CONFIG_LIBDIR": str(pc_file.parent)}
+        environment = {**os.environ, "PKG_CONFIG_PATH": str(pc_file.parent)}
         environment["PKG_CONFIG_SYSROOT_DIR"] = str(folder / "root")
         for compiler in (["gcc", "-std=c11", "-x", "c"], ["g++", "-std=c++17", "-x", "c++"]):
             flags = output(["pkg-config", "--cflags", "--libs", "hoop"], env=environment).split()
