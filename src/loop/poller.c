@@ -21,7 +21,8 @@ static void complain_once(const char *name)
 {
     static atomic_flag has_complained = ATOMIC_FLAG_INIT;
     if (!atomic_flag_test_and_set(&has_complained))
-        fprintf(stderr, "hoop: HOOP_POLLER is \"%s\", but can be \"epoll\" or \"uring\": using epoll\n",
+        fprintf(stderr,
+                "hoop: HOOP_POLLER is \"%s\", but can be \"epoll\" or \"uring\": using epoll\n",
                 name);
 }
 
@@ -41,8 +42,10 @@ int poller_open(struct poller *poller, hoop_poller which, bool debug)
         if (!is_not_there(rc))
             return rc;
         if (debug)
-            fprintf(stderr, "hoop: HOOP_POLLER is \"uring\", but io_uring is not available (%s): "
-                            "using epoll\n", strerror(-rc));
+            fprintf(stderr,
+                    "hoop: HOOP_POLLER is \"uring\", but io_uring is not available (%s): "
+                    "using epoll\n",
+                    strerror(-rc));
     } else if (wish != NULL && wish[0] != '\0' && strcmp(wish, "epoll") != 0) {
         complain_once(wish);
     }

@@ -186,7 +186,8 @@ static void take(struct uring *uring)
 {
     unsigned head, count = 0;
     struct io_uring_cqe *completion;
-    io_uring_for_each_cqe(&uring->ring, head, completion) {
+    io_uring_for_each_cqe(&uring->ring, head, completion)
+    {
         take_one(uring, completion);
         count++;
     }
@@ -199,7 +200,8 @@ static void drop_foremost(struct uring *uring)
 {
     unsigned head, count = 0;
     struct io_uring_cqe *completion;
-    io_uring_for_each_cqe(&uring->ring, head, completion) {
+    io_uring_for_each_cqe(&uring->ring, head, completion)
+    {
         if (addressee(uring, completion) != NULL || (completion->flags & IORING_CQE_F_MORE))
             break;
         count++;
@@ -364,7 +366,8 @@ static int uring_change(struct poller *poller, hoop_watch *watch)
     disarm(uring, watch->fd);
     rc = occupy(slot, uring, watch, file);
     if (rc < 0)
-        make_due(uring, watch->fd); /* it goes on with the old interest, which its owner puts back */
+        make_due(uring,
+                 watch->fd); /* it goes on with the old interest, which its owner puts back */
     submit_cancel(uring);
     return rc;
 }
@@ -378,8 +381,7 @@ static int uring_wait(struct poller *poller, int64_t timeout)
     int told = serve(uring, false);
     if (told < 0)
         return told;
-    bool must_ask =
-        io_uring_sq_ready(&uring->ring) > 0 || io_uring_cq_has_overflow(&uring->ring);
+    bool must_ask = io_uring_sq_ready(&uring->ring) > 0 || io_uring_cq_has_overflow(&uring->ring);
     if (!must_ask && (timeout == 0 || told > 0))
         return told;
     int rc = sys_uring_wait(&uring->ring, told > 0 ? 0 : timeout);

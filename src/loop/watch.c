@@ -165,7 +165,8 @@ static int descriptor_update(struct fd_callbacks *descriptor, int fd, unsigned i
     hoop_watch before = *watch;
     watch->fd = fd;
     watch->interest = interest;
-    int rc = before.fd < 0 ? poller_add(loop, watch) : loop->poller.ops->change(&loop->poller, watch);
+    int rc =
+        before.fd < 0 ? poller_add(loop, watch) : loop->poller.ops->change(&loop->poller, watch);
     if (rc < 0)
         *watch = before;
     return rc;

@@ -159,8 +159,8 @@ static void *make_and_watch(void *arg)
 {
     struct made *made = arg;
     made->loop = loop_with(HOOP_POLLER_URING);
-    if (made->loop != NULL && hoop_add_reader(made->loop, made->ends[0], read_and_stop,
-                                              &made->ends[0]) < 0)
+    if (made->loop != NULL &&
+        hoop_add_reader(made->loop, made->ends[0], read_and_stop, &made->ends[0]) < 0)
         return arg;
     return NULL;
 }
