@@ -25,7 +25,7 @@ int harness_end(void **state);
 /* A loop on the virtual clock; fails the test if there is none. */
 hoop_loop *virtual_loop(void);
 
-/* Can a loop be made with io_uring here? And is LOOP one? */
+/* Can a loop with io_uring be made and waited for here? And is LOOP one? */
 bool has_uring(void);
 bool uses_uring(const hoop_loop *loop);
 

@@ -96,13 +96,10 @@ static inline void assert_end_of_file(int fd)
 /* Says that all tests are skipped, if this poller is not there. */
 static inline bool is_skipped(void)
 {
-    struct poller poller = {.ops = &POLLER};
-    int rc = poller.ops->open(&poller);
-    if (rc == 0)
-        poller.ops->close(&poller);
-    else
-        printf("ok 1 - %s # SKIP not available: %s\n1..1\n", poller.ops->name, strerror(-rc));
-    return rc < 0;
+    bool is_there = strcmp(POLLER.name, "epoll") == 0 || has_uring();
+    if (!is_there)
+        printf("ok 1 - %s # SKIP not available here\n1..1\n", POLLER.name);
+    return !is_there;
 }
 
 #endif
