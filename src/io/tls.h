@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * TLS on a channel, for those who connect, accept and stream: a channel begins plain and goes on
+ * in TLS after tls_start. They see nothing of OpenSSL.
+ *
+ *     rc = tls_start(channel, options->tls, host);
+ *     if (rc == 0)
+ *         rc = tls_handshake(channel);
+ *
+ * What OpenSSL does it does on the thread's own stack: it may want more than a task has.
+ */
+#ifndef IO_TLS_H
+#define IO_TLS_H
+
+#include <hoop/tls.h>
+
+#include "io/channel.h"
+
+extern const struct channel_kind channel_tls;
+
+/* CHANNEL, which is open and plain and has nothing in `out`, goes on in TLS: as the client or the
+ * server that TLS is for. SERVER_NAME is the client's, a name or a literal address; NULL only
+ * if it verifies nothing. Sends nothing yet; until the handshake is done nothing can be received
+ * or sent. 0, -EINVAL, -ENOMEM: then CHANNEL is as it was. */
+int tls_start(struct channel *channel, hoop_tls *tls, const char *server_name);
+
+/* Suspends the running task until the handshake is done, at most channel->tls_timeout (0: no
+ * limit of its own). 0; HOOP_ETLS, HOOP_ECERTIFICATE, HOOP_ECUT, -ETIMEDOUT, -ECANCELED, what the
+ * connection says, with a message (hoop_error_message): then CHANNEL is fit for channel_abort
+ * only. -EBADF: it was closed meanwhile by another, and is not to be touched any more. While it
+ * lasts the channel's user hears of nothing but `closed`. */
+int tls_handshake(struct channel *channel);
+
+/* CHANNEL has a task in tls_handshake: that is to return -EBADF, and touches it no more. For
+ * those who close a channel under it; nothing happens if there is none. */
+void tls_handshake_give_up(struct channel *channel);
+
+/* OpenSSL's SSL, and the protocol that ALPN has agreed on or ""; NULL and "" without TLS. */
+struct ssl_st *tls_ssl(const struct channel *channel);
+const char *tls_alpn(const struct channel *channel);
+
+#endif
