@@ -39,7 +39,6 @@ typedef struct hoop_tls_options {
     const char *const *alpn; /* application protocols, the preferred one first, NULL at the end:
                                 {"h2", "http/1.1", NULL}; NULL: none */
     bool no_tickets;         /* a server lets no session be resumed */
-    bool no_kernel;          /* leave kernel TLS alone where the system offers it */
 } hoop_tls_options;
 
 /* For clients, and for servers. OPTIONS may be NULL for a client. NULL on failure:

@@ -18,22 +18,18 @@
 
 extern const struct channel_kind channel_tls;
 
-/* CHANNEL, which is open and plain and has nothing in `out`, goes on in TLS: as the client or the
+/* CHANNEL, which is open and plain and has nothing in `out`, goes on in TLS, as the client or the
  * server that TLS is for. SERVER_NAME is the client's, a name or a literal address; NULL only
  * if it verifies nothing. Sends nothing yet; until the handshake is done nothing can be received
  * or sent. 0, -EINVAL, -ENOMEM: then CHANNEL is as it was. */
 int tls_start(struct channel *channel, hoop_tls *tls, const char *server_name);
 
-/* Suspends the running task until the handshake is done, at most channel->tls_timeout (0: no
- * limit of its own). 0; HOOP_ETLS, HOOP_ECERTIFICATE, HOOP_ECUT, -ETIMEDOUT, -ECANCELED, what the
- * connection says, with a message (hoop_error_message): then CHANNEL is fit for channel_abort
- * only. -EBADF: it was closed meanwhile by another, and is not to be touched any more. While it
- * lasts the channel's user hears of nothing but `closed`. */
+/* Suspends the running task until the handshake is done, at most channel->tls_timeout. 0; HOOP_ETLS
+ * or HOOP_ECERTIFICATE, with a message (hoop_error_message), HOOP_ECUT, -ETIMEDOUT,
+ * -ECANCELED, what the connection says: then CHANNEL is fit for channel_abort only. -EBADF: it was
+ * closed by another task meanwhile, and may be gone. While it lasts the channel's user hears
+ * of nothing but `closed`; after it there may be something to receive that nothing tells of. */
 int tls_handshake(struct channel *channel);
-
-/* CHANNEL has a task in tls_handshake: that is to return -EBADF, and touches it no more. For
- * those who close a channel under it; nothing happens if there is none. */
-void tls_handshake_give_up(struct channel *channel);
 
 /* OpenSSL's SSL, and the protocol that ALPN has agreed on or ""; NULL and "" without TLS. */
 struct ssl_st *tls_ssl(const struct channel *channel);
