@@ -41,6 +41,7 @@ look() {
             need pkg-config has pkg-config
             need liburing-dev pkg-config --exists liburing
             need libssl-dev pkg-config --atleast-version=3.0 libssl
+            need libssl-dev pkg-config --atleast-version=3.0 openssl
             ;;
         make)
             need make has make

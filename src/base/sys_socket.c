@@ -330,6 +330,13 @@ bool sys_file_identity(const char *path, uint64_t ret_identity[2])
     return true;
 }
 
+int sys_is_folder(const char *path)
+{
+    struct stat status;
+    int rc = fails() ? -HOOP_TESTING_ERRNO : checked(stat(path, &status));
+    return rc < 0 ? rc : S_ISDIR(status.st_mode);
+}
+
 /* ---- the resolver ---- */
 
 static int from_resolver(int code, int error)

@@ -71,6 +71,8 @@ int sys_remove_socket_file(const char *path);
 int sys_file_permissions(const char *path, unsigned mode);
 /* Which file PATH is now, whatever it is called; false if there is none. */
 bool sys_file_identity(const char *path, uint64_t ret_identity[2]);
+/* 1, 0 for another file, or why that cannot be told. */
+int sys_is_folder(const char *path);
 
 /* ---- the resolver: blocks; results are 0 or a HOOP_EAI code or a negative errno ---- */
 int sys_look_up(const char *host, const char *service, const struct addrinfo *hints,

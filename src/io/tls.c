@@ -15,6 +15,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "io/tls_connection.h"
+#include "task/wait.h"
 
 /* The most that goes into a record, and by how much that grows at most; a little more than
  * SSL3_RT_MAX_ENCRYPTED_OVERHEAD and a header. */
@@ -26,6 +27,11 @@
 
 /* ---- what OpenSSL says ---- */
 
+static bool is_of_tls(int code)
+{
+    return code == HOOP_ETLS || code == HOOP_ECERTIFICATE;
+}
+
 int tls_outcome(struct tls *tls, int result)
 {
     int outcome = SSL_get_error(tls->ssl, result);
@@ -35,23 +41,21 @@ int tls_outcome(struct tls *tls, int result)
         return 0;
     if (outcome == SSL_ERROR_WANT_READ)
         return -EAGAIN;
-    return tls->is_cut ? HOOP_ECUT : tls_take_error(tls->ssl);
-}
-
-/* Reading is over: each read gets ERROR from now on. Returns it. */
-static int break_reading(struct tls *tls, int error)
-{
-    tls->error = error;
-    if (error == HOOP_ETLS || error == HOOP_ECERTIFICATE)
+    if (tls->is_cut)
+        return HOOP_ECUT;
+    int code = tls_take_error(tls->ssl);
+    if (is_of_tls(code) && tls->message == NULL)
         tls->message = alloc_string(hoop_tls_last_message());
-    return error;
+    return code;
 }
 
-static int broken(const struct tls *tls)
+int tls_failed(const struct channel *channel, int code)
 {
-    if (tls->message != NULL)
-        (void)tls_note_error(tls->error, tls->message);
-    return tls->error;
+    (void)wait_failed(code);
+    if (is_of_tls(code) && channel->tls != NULL && channel->tls->message != NULL)
+        (void)hoop_error_set(tls_note_error(code, channel->tls->message), "%s",
+                             channel->tls->message);
+    return code;
 }
 
 /* ---- receiving ---- */
@@ -85,7 +89,7 @@ static void receive_now(void *arg)
     if (rc <= 0)
         rc = tls_outcome(tls, rc);
     if (rc < 0 && rc != -EAGAIN)
-        rc = break_reading(tls, rc);
+        tls->error = rc;
     receiving->received = total > 0 ? (int64_t)total : rc;
     send_answers(receiving->channel);
 }
@@ -94,13 +98,12 @@ static int64_t tls_receive(struct channel *channel, void *buffer, size_t size)
 {
     struct tls *tls = channel->tls;
     if (UNLIKELY(tls->error != 0))
-        return tls_tell_task(broken(tls));
+        return tls->error;
     if (UNLIKELY(!tls->is_established))
         return -EAGAIN;
     struct receiving receiving = {channel, buffer, size, 0};
     hoop_call_on_thread_stack(receive_now, &receiving);
-    int64_t received = receiving.received;
-    return LIKELY(received >= 0) ? received : tls_tell_task((int)received);
+    return receiving.received;
 }
 
 /* ---- sending ---- */
@@ -214,7 +217,7 @@ static int64_t tls_send(struct channel *channel, const struct iovec *pieces, siz
         return 0;
     struct sending sending = {channel, pieces, count, 0, 0};
     hoop_call_on_thread_stack(send_now, &sending);
-    return LIKELY(sending.sent >= 0) ? sending.sent : tls_tell_task((int)sending.sent);
+    return sending.sent;
 }
 
 struct appending {
@@ -247,11 +250,10 @@ static int tls_append(struct channel *channel, const void *data, size_t size)
         return -ENOMEM;
     struct appending appending = {channel, data, size, 0};
     hoop_call_on_thread_stack(append_now, &appending);
-    if (LIKELY(appending.result == 0))
-        return 0;
     /* OpenSSL failed, not we: whatever the code, a part may have been taken. */
-    channel->write_error = appending.result;
-    return tls_tell_task(appending.result);
+    if (UNLIKELY(appending.result < 0))
+        channel->write_error = appending.result;
+    return appending.result;
 }
 
 /* ---- the end ---- */

@@ -31,6 +31,10 @@ int tls_start(struct channel *channel, hoop_tls *tls, const char *server_name);
  * of nothing but `closed`; after it there may be something to receive that nothing tells of. */
 int tls_handshake(struct channel *channel);
 
+/* Returns CODE, an error of an await's on CHANNEL, as wait_failed does. If it is one of TLS, what
+ * OpenSSL said of it becomes the task's message; else CHANNEL is not looked at. */
+int tls_failed(const struct channel *channel, int code);
+
 /* OpenSSL's SSL, and the protocol that ALPN has agreed on or ""; NULL and "" without TLS. */
 struct ssl_st *tls_ssl(const struct channel *channel);
 const char *tls_alpn(const struct channel *channel);

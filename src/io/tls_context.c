@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/sys_socket.h"
 
 /* ---- files ---- */
 
@@ -52,14 +53,13 @@ static int name_authorities(SSL_CTX *context, const char *path, bool is_folder)
 
 static int load_authority(hoop_tls *tls, const char *path)
 {
-    bool is_folder = false;
-    int rc = SSL_CTX_load_verify_file(tls->context, path) == 1 ? 0 : tls_take_error(NULL);
-    if (rc == -EISDIR) {
-        is_folder = true;
-        ERR_clear_error();
-        rc = SSL_CTX_load_verify_dir(tls->context, path) == 1 ? 0 : tls_take_error(NULL);
-    }
-    return rc == 0 && tls->is_server ? name_authorities(tls->context, path, is_folder) : rc;
+    int is_folder = sys_is_folder(path);
+    if (is_folder < 0)
+        return is_folder;
+    if ((is_folder ? SSL_CTX_load_verify_dir(tls->context, path)
+                   : SSL_CTX_load_verify_file(tls->context, path)) != 1)
+        return tls_take_error(NULL);
+    return tls->is_server ? name_authorities(tls->context, path, is_folder == 1) : 0;
 }
 
 /* ---- application protocols ---- */
@@ -213,7 +213,9 @@ static hoop_tls *tls_new(bool is_server, const hoop_tls_options *options)
     list_init(&tls->sessions);
     struct making making = {options != NULL ? options : &defaults, tls, 0};
     hoop_call_on_thread_stack(make, &making);
-    return making.result < 0 ? failed(tls_tell_task(making.result)) : tls;
+    if (making.result == HOOP_ETLS)
+        (void)hoop_error_set(HOOP_ETLS, "%s", hoop_tls_last_message());
+    return making.result < 0 ? failed(making.result) : tls;
 }
 
 hoop_tls *hoop_tls_client_new(const hoop_tls_options *options)

@@ -44,9 +44,6 @@ int tls_take_error(SSL *ssl);
 /* The same for an error that is known: keeps MESSAGE, and returns CODE. */
 int tls_note_error(int code, const char *message);
 
-/* CODE; for the running task, if there is one, with the message that was kept for it. */
-int tls_tell_task(int code);
-
 /* ---- sessions to resume (tls_sessions.c) ---- */
 
 /* TLS is a client's, and collects the sessions that servers offer. */

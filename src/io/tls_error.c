@@ -10,7 +10,6 @@
 #include <openssl/err.h>
 #include <stdio.h>
 
-#include "base/turn.h"
 #include "io/tls_context.h"
 
 static _Thread_local char last_message[256];
@@ -23,13 +22,6 @@ const char *hoop_tls_last_message(void)
 int tls_note_error(int code, const char *message)
 {
     snprintf(last_message, sizeof last_message, "%s", message);
-    return code;
-}
-
-int tls_tell_task(int code)
-{
-    if (turn.task != NULL && (code == HOOP_ETLS || code == HOOP_ECERTIFICATE))
-        (void)hoop_error_set(code, "%s", last_message);
     return code;
 }
 

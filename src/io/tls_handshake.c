@@ -241,5 +241,5 @@ int tls_handshake(struct channel *channel)
     channel->user = &handshake_user;
     rc = (int)hoop_timeout_exit(&timeout, go_on(&handshake));
     rc = leave(&handshake, rc);
-    return rc < 0 ? tls_tell_task(wait_failed(rc)) : 0;
+    return rc < 0 ? tls_failed(channel, rc) : 0;
 }
