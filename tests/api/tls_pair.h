@@ -24,7 +24,7 @@ static inline int64_t start_tls(void *arg)
 {
     struct end *end = arg;
     end->result = hoop_stream_start_tls(end->stream, end->tls, end->name);
-    snprintf(end->message, sizeof end->message, "%s", hoop_error_message());
+    snprintf(end->message, sizeof end->message, "%s", end->result < 0 ? hoop_error_message() : "");
     return 0;
 }
 
