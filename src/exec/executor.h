@@ -24,12 +24,13 @@ struct job {
     hoop_blocking_fn fn;
     void *arg;
     int64_t result;
-    hoop_context *context; /* the loop's reference, or NULL */
-    hoop_loop *loop;       /* NULL: nobody waits for it any more; it is the worker's */
-    bool has_begun;        /* or was taken back */
-    bool is_awaited;       /* lies in a task's frame */
-    bool is_refused;       /* its post was: the loop is being closed, and is to free it */
-    hoop_link loop_link;   /* on exec_local.jobs until it has come back */
+    hoop_context *context;      /* the loop's reference, or NULL */
+    void (*release)(void *arg); /* of one that was submitted, when it goes; or NULL */
+    hoop_loop *loop;            /* NULL: nobody waits for it any more; it is the worker's */
+    bool has_begun;             /* or was taken back */
+    bool is_awaited;            /* lies in a task's frame */
+    bool is_refused;            /* its post was: the loop is being closed, and is to free it */
+    hoop_link loop_link;        /* on exec_local.jobs until it has come back */
     struct executor_use *use;
 };
 
@@ -117,6 +118,13 @@ struct exec_local *exec_local_of(hoop_loop *loop);
 
 /* LOCAL's use of EXECUTOR; NULL without memory. */
 struct executor_use *executor_use_of(struct exec_local *local, hoop_executor *executor);
+
+/* job.c: hoop_executor_submit, and if it succeeds RELEASE(ARG) is called once FN has returned, or
+ * will not be called: in whichever thread is the last to have to do with it. */
+hoop_future *job_submit(hoop_executor *executor, hoop_blocking_fn fn, void *arg,
+                        void (*release)(void *arg));
+/* Frees a job that was submitted, with nobody waiting for it; in any thread. */
+void job_free(struct job *job);
 
 /* job.c: the loop goes, and no job of it may come back; waits for those that have begun in a
  * task's frame. */

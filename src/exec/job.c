@@ -138,11 +138,20 @@ struct submitted {
     hoop_future *future;      /* a reference; NULL once the loop goes */
 };
 
+void job_free(struct job *job)
+{
+    void (*release)(void *) = job->release;
+    void *arg = job->arg;
+    alloc_free(job);
+    if (release != NULL)
+        release(arg);
+}
+
 static void submitted_free(struct submitted *submitted)
 {
     hoop_future *future = submitted->future;
     list_remove(&submitted->observer.link);
-    alloc_free(submitted);
+    job_free(&submitted->job);
     hoop_future_unref(future);
 }
 
@@ -169,13 +178,15 @@ static void submitted_cancelled(struct observer *observer)
         (void)!hoop_post_threadsafe(submitted->job.loop, &submitted->job.post);
 }
 
-static struct submitted *submitted_new(hoop_future *future, hoop_blocking_fn fn, void *arg)
+static struct submitted *submitted_new(hoop_future *future, hoop_blocking_fn fn, void *arg,
+                                       void (*release)(void *arg))
 {
     struct submitted *submitted = alloc_zeroed(sizeof *submitted);
     if (submitted == NULL)
         return NULL;
     submitted->job.fn = fn;
     submitted->job.arg = arg;
+    submitted->job.release = release;
     submitted->job.post.run = submitted_back;
     submitted->observer.notify = submitted_cancelled;
     list_init(&submitted->observer.link);
@@ -183,24 +194,33 @@ static struct submitted *submitted_new(hoop_future *future, hoop_blocking_fn fn,
     return submitted;
 }
 
-hoop_future *hoop_executor_submit(hoop_executor *executor, hoop_blocking_fn fn, void *arg)
+hoop_future *job_submit(hoop_executor *executor, hoop_blocking_fn fn, void *arg,
+                        void (*release)(void *arg))
 {
     hoop_loop *loop = hoop_running_loop();
-    if (loop != NULL && fn == NULL)
-        return failed(misuse(hoop_get_debug(loop), -EINVAL, __func__));
     hoop_future *future = loop != NULL ? hoop_future_new(loop) : failed(HOOP_ENOLOOP);
     if (future == NULL)
         return NULL;
-    struct submitted *submitted = submitted_new(future, fn, arg);
+    struct submitted *submitted = submitted_new(future, fn, arg, release);
     int rc = submitted != NULL ? job_start(&submitted->job, executor) : -ENOMEM;
     if (rc == 0) {
         wait_observe(future, &submitted->observer);
         return future;
     }
-    if (submitted != NULL)
+    if (submitted != NULL) {
+        submitted->job.release = NULL; /* ARG is the caller's */
         submitted_free(submitted);
+    }
     hoop_future_unref(future);
     return failed(rc);
+}
+
+hoop_future *hoop_executor_submit(hoop_executor *executor, hoop_blocking_fn fn, void *arg)
+{
+    const hoop_loop *loop = hoop_running_loop();
+    if (loop != NULL && fn == NULL)
+        return failed(misuse(hoop_get_debug(loop), -EINVAL, __func__));
+    return job_submit(executor, fn, arg, NULL);
 }
 
 /* ---- the loop goes ---- */

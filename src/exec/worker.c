@@ -15,7 +15,6 @@
  */
 #include "exec/worker.h"
 
-#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/context.h"
 #include "base/sys.h"
@@ -212,7 +211,7 @@ static void hand_back(struct worker *worker, struct job *job)
     job->is_refused = !is_ours;
     spinlock_give(&worker->executor->lock);
     if (is_ours)
-        alloc_free(job);
+        job_free(job);
 }
 
 /* Gives the lock back while it works. */
