@@ -40,7 +40,6 @@ look() {
             need ninja-build has ninja
             need pkg-config has pkg-config
             need liburing-dev pkg-config --exists liburing
-            need libssl-dev pkg-config --atleast-version=3.0 libssl
             need libssl-dev pkg-config --atleast-version=3.0 openssl
             ;;
         make)

@@ -8,8 +8,10 @@
  * call, and belongs to the caller. Each call tries first, and waits only if it must: a
  * cancellation point then, which leaves the descriptor as it was. At a time one task may wait
  * for a descriptor to become readable, and one for writable; a second one gets -EBUSY, as does
- * one where hoop_add_reader or hoop_add_writer watch it. All return HOOP_ENOTASK outside of a
- * task, -EBADF, -ENOMEM, and the errno of the system call that they are named for.
+ * one where hoop_add_reader, hoop_add_writer or a stream watch it. While a task waits, leave the
+ * descriptor alone with hoop_add_reader, hoop_remove_reader and the like. All return
+ * HOOP_ENOTASK outside of a task, -EBADF, -ENOMEM, and the errno of the system call that they
+ * are named for.
  */
 #ifndef HOOP_SOCKET_H
 #define HOOP_SOCKET_H
@@ -40,8 +42,9 @@ HOOP_API HOOP_MUST_CHECK int hoop_sock_sendall(int fd, const void *data, size_t 
 HOOP_API HOOP_MUST_CHECK int64_t hoop_sock_sendto(int fd, const void *data, size_t size,
                                                   const hoop_address *to);
 
-/* Connects a socket. 0, or why the other end refused: -ECONNREFUSED, -ETIMEDOUT ... After
- * -ECANCELED the system may still be connecting: close it. */
+/* Connects a socket. 0, or why the other end refused: -ECONNREFUSED, -ETIMEDOUT ... A Unix
+ * socket waits while the other end's backlog is full. After -ECANCELED the system may still be
+ * connecting: close it. */
 HOOP_API HOOP_MUST_CHECK int hoop_sock_connect(int fd, const hoop_address *address);
 
 /* Accepts a connection on a listening socket: a new non-blocking descriptor, closed on exec,
@@ -50,7 +53,8 @@ HOOP_API HOOP_MUST_CHECK int hoop_sock_accept(int fd, hoop_address *ret_from);
 
 /* Sends COUNT bytes (0: up to its end) of the regular file FILE_FD from OFFSET on, without
  * copying them through the program. How many, fewer if the file ends; on failure RET_SENT, which may be NULL, tells how
- * many were sent, and is written in each case. The file's own position is not used. */
+ * many were sent, and is written in each case. -EINVAL if it is no
+ * regular file. The file's own position is not used. */
 HOOP_API HOOP_MUST_CHECK int64_t hoop_sock_sendfile(int fd, int file_fd, uint64_t offset,
                                                     uint64_t count, uint64_t *ret_sent);
 

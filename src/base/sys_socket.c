@@ -173,6 +173,12 @@ int sys_set_nonblocking(int fd)
     return fails() ? -HOOP_TESTING_ERRNO : checked(fcntl(fd, F_SETFL, flags | O_NONBLOCK));
 }
 
+int sys_is_nonblocking(int fd)
+{
+    int flags = fails() ? -HOOP_TESTING_ERRNO : checked(fcntl(fd, F_GETFL));
+    return flags < 0 ? flags : (flags & O_NONBLOCK) != 0;
+}
+
 int sys_set_close_on_exec(int fd)
 {
     return fails() ? -HOOP_TESTING_ERRNO : checked(fcntl(fd, F_SETFD, FD_CLOEXEC));

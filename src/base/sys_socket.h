@@ -44,6 +44,7 @@ int sys_get_option(int fd, int level, int option, int *ret_value);
 int sys_is_socket(int fd);
 /* Makes a descriptor non-blocking; 1 if it was already, else 0. */
 int sys_set_nonblocking(int fd);
+int sys_is_nonblocking(int fd);
 int sys_set_close_on_exec(int fd);
 
 /* ---- sockets ---- */

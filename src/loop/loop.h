@@ -232,6 +232,11 @@ static inline bool wake_is_pending(const hoop_loop *loop)
 }
 
 /* watch.c */
+/* Does hoop_add_reader (HOOP_READABLE) or hoop_add_writer (HOOP_WRITABLE) watch FD? For the
+ * layers above. */
+bool descriptor_is_watched(const hoop_loop *loop, int fd, unsigned direction);
+/* hoop_remove_reader or _writer, also while the loop is being closed. For the layers above. */
+int descriptor_remove(hoop_loop *loop, int fd, unsigned direction);
 void descriptors_done(hoop_loop *loop);
 
 /* simulate.c */

@@ -218,14 +218,17 @@ int(hoop_add_writer)(hoop_loop *loop, int fd, hoop_callback_fn fn, void *arg)
     return add_callback(loop, fd, HOOP_WRITABLE, fn, arg, __func__);
 }
 
-static int remove_callback(hoop_loop *loop, int fd, unsigned direction, const char *function)
+bool descriptor_is_watched(const hoop_loop *loop, int fd, unsigned direction)
 {
-    int rc = loop_check(loop, function);
-    if (rc < 0)
-        return rc;
     struct fd_callbacks *descriptor = descriptor_find(loop, fd);
-    if (descriptor == NULL || direction_of(descriptor, direction)->fn == NULL)
+    return descriptor != NULL && direction_of(descriptor, direction)->fn != NULL;
+}
+
+int descriptor_remove(hoop_loop *loop, int fd, unsigned direction)
+{
+    if (!descriptor_is_watched(loop, fd, direction))
         return 0;
+    struct fd_callbacks *descriptor = descriptor_find(loop, fd);
     hoop_context *context = fd_callback_set(direction_of(descriptor, direction), NULL, NULL, NULL);
     if (interest_of(descriptor) != 0) {
         /* If the kernel refuses, it goes on telling of both; nobody listens to one. */
@@ -240,12 +243,14 @@ static int remove_callback(hoop_loop *loop, int fd, unsigned direction, const ch
 
 int hoop_remove_reader(hoop_loop *loop, int fd)
 {
-    return remove_callback(loop, fd, HOOP_READABLE, __func__);
+    int rc = loop_check(loop, __func__);
+    return rc < 0 ? rc : descriptor_remove(loop, fd, HOOP_READABLE);
 }
 
 int hoop_remove_writer(hoop_loop *loop, int fd)
 {
-    return remove_callback(loop, fd, HOOP_WRITABLE, __func__);
+    int rc = loop_check(loop, __func__);
+    return rc < 0 ? rc : descriptor_remove(loop, fd, HOOP_WRITABLE);
 }
 
 /* In debug mode: somebody has forgotten to remove CALLBACK. */
