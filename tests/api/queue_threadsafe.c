@@ -228,9 +228,12 @@ struct hasty {
     unsigned limits;
 };
 
+/* Some have no patience at all: on a machine that is quick enough others always get what they
+ * want. */
 static double hasty_limit(uint64_t *random)
 {
-    return (double)(hoop_testing_random(random) % 100) * 1e-6;
+    uint64_t number = hoop_testing_random(random);
+    return number % 4 == 0 ? 0 : (double)(number / 4 % 100) * 1e-6;
 }
 
 static void *put_hastily(void *arg)
