@@ -7,6 +7,14 @@
  *     PROGRAM --list    prints the names of its rows, one a line
  *     PROGRAM ROW       does that row once and prints {"row":"ROW","value":12.3,"unit":"ns"}
  *
+ * and the servers that the load generator (load/) is pointed at:
+ *
+ *     PROGRAM --list                   prints serve_KIND for each kind of server as well
+ *     PROGRAM serve KIND ADDRESS ...   prints "ready" when it listens, and serves until killed
+ *
+ * ADDRESS is a port of 127.0.0.1, or the path of a Unix socket; for TLS there follow the files
+ * of the certificate and of its key.
+ *
  * The Go and the Rust program repeat the numbers below: change one, change all three.
  * Needs _GNU_SOURCE.
  */
@@ -47,6 +55,11 @@ enum {
     BENCH_EXECUTOR_MANY_CALLS = 10000, /* of each task */
     BENCH_CALLBACKS = 50000000,
     BENCH_CALLBACK_BATCH = 1000,
+    BENCH_SERVE_BACKLOG = 1024,
+    BENCH_SERVE_BUFFER = 16384, /* an echo server's, for what it receives at once */
+    BENCH_SINK_BUFFER = 65536,
+    BENCH_DATAGRAM_BATCH = 64, /* where several can be received at once */
+    BENCH_DATAGRAM_BUFFER = 2048,
     BENCH_MEMORY_TASKS = 1000000,
     BENCH_MEMORY_LOCALS = 200,
     BENCH_SLEEP_SECONDS = 3600,
@@ -65,6 +78,11 @@ struct bench_row {
     const char *name;
     const char *unit;
     double (*measure)(void);
+};
+
+struct bench_server {
+    const char *kind;
+    void (*serve)(char **arguments); /* what follows KIND; NULL at the end */
 };
 
 _Noreturn static inline void bench_fail(const char *why)
@@ -154,16 +172,50 @@ static inline void bench_pin(size_t processor)
     pthread_setaffinity_np(pthread_self(), sizeof set, &set);
 }
 
-/* ROWS ends with a row that has no name. The program ends after its row: what the row leaves
- * behind is not torn down. */
-static inline int bench_main(int argc, char **argv, const struct bench_row *rows)
+static inline void bench_ready(void)
 {
-    bench_require(argc == 2, "usage: PROGRAM --list | PROGRAM ROW");
-    int is_list = strcmp(argv[1], "--list") == 0;
+    puts("ready");
+    fflush(stdout);
+}
+
+static inline uint16_t bench_port(const char *word)
+{
+    int port = atoi(word);
+    bench_require(port > 0 && port < 65536, "no such port");
+    return (uint16_t)port;
+}
+
+static inline void bench_list(const struct bench_row *rows, const struct bench_server *servers)
+{
+    for (; rows->name; rows++)
+        puts(rows->name);
+    for (; servers->kind; servers++)
+        printf("serve_%s\n", servers->kind);
+}
+
+static inline void bench_serve(char **arguments, const struct bench_server *servers)
+{
+    for (; servers->kind; servers++)
+        if (strcmp(arguments[0], servers->kind) == 0)
+            servers->serve(arguments + 1);
+    bench_fail("no such server, or it has ended");
+}
+
+/* ROWS and SERVERS end with one that has no name. The program ends after its row: what the row
+ * leaves behind is not torn down. */
+static inline int bench_main(int argc, char **argv, const struct bench_row *rows,
+                             const struct bench_server *servers)
+{
+    bench_require(argc >= 2,
+                  "usage: PROGRAM --list | PROGRAM ROW | PROGRAM serve KIND ADDRESS ...");
+    if (strcmp(argv[1], "--list") == 0) {
+        bench_list(rows, servers);
+        return 0;
+    }
+    if (strcmp(argv[1], "serve") == 0 && argc >= 4)
+        bench_serve(argv + 2, servers);
     for (const struct bench_row *row = rows; row->name; row++) {
-        if (is_list) {
-            puts(row->name);
-        } else if (strcmp(argv[1], row->name) == 0) {
+        if (strcmp(argv[1], row->name) == 0) {
             double value = row->measure();
             printf("{\"row\":\"%s\",\"value\":%.3f,\"unit\":\"%s\"}\n",
                    row->name, value, row->unit);
@@ -171,8 +223,7 @@ static inline int bench_main(int argc, char **argv, const struct bench_row *rows
             _exit(0);
         }
     }
-    bench_require(is_list, "no such row");
-    return 0;
+    bench_fail("no such row");
 }
 
 #endif

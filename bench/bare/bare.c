@@ -4,8 +4,10 @@
  * tie-break or an allocation. An entry of the heap is {deadline, timer}; the timer is one
  * cache line and keeps its place in the heap, so that it can be taken out from the middle.
  * Invariant: heap[t->index].timer == t for every live timer.
+ *
+ * The servers that are the floor under the rows of the network are in the other files.
  */
-#include "../bench.h"
+#include "serve.h"
 
 struct timer {
     uint32_t index;
@@ -166,5 +168,9 @@ int main(int argc, char **argv)
         {"timer_fire", "ns", row_timer_fire},
         {0},
     };
-    return bench_main(argc, argv, rows);
+    static const struct bench_server servers[] = {
+        {"tcp", serve_tcp}, {"unix", serve_unix}, {"tls", serve_tls},
+        {"udp", serve_udp}, {"sink", serve_sink}, {0},
+    };
+    return bench_main(argc, argv, rows, servers);
 }

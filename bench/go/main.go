@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 // Go's side of the benchmark, to the contract in bench.h: --list prints the rows, ROW does that row once and prints one
-// JSON line. The scheduler gets one processor (GOMAXPROCS=1), and two in the rows with other threads, `post` and
+// JSON line, serve KIND serves until it is killed. The scheduler gets one processor (GOMAXPROCS=1), and two in the rows with other threads, `post` and
 // `executor_*`. The garbage collector runs as it does in any program.
 package main
 
@@ -39,7 +39,12 @@ var rows = []row{
 }
 
 func main() {
-	require(len(os.Args) == 2, "usage: PROGRAM --list | PROGRAM ROW")
+	require(len(os.Args) >= 2, "usage: PROGRAM --list | PROGRAM ROW | PROGRAM serve KIND ADDRESS ...")
+	if os.Args[1] == "serve" {
+		runtime.GOMAXPROCS(1)
+		serve(os.Args[2:])
+		return
+	}
 	isList := os.Args[1] == "--list"
 	for _, row := range rows {
 		if isList {
@@ -51,4 +56,7 @@ func main() {
 		}
 	}
 	require(isList, "no such row")
+	for kind := range servers {
+		fmt.Println("serve_" + kind)
+	}
 }

@@ -30,5 +30,6 @@ int main(int argc, char **argv)
         {"memory_unstarted", "B", row_memory_unstarted},
         {0},
     };
-    return bench_main(argc, argv, rows);
+    static const struct bench_server servers[] = {{0}};
+    return bench_main(argc, argv, rows, servers);
 }

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
  * libuv's side of the benchmark: timers, posting from another thread, and functions that
- * block. libuv has no tasks, so it has no other row. Timers are handles in memory of ours,
- * initialised before the clock starts; libuv counts in milliseconds. uv_async_send carries
- * nothing and coalesces, so a post is what a program on libuv does: a queue under a mutex,
- * then uv_async_send. A function that blocks goes through uv_queue_work, and the callback
- * that hears of its end submits the next one.
+ * block; its servers are in serve.c. libuv has no tasks, so it has no other row. Timers are
+ * handles in memory of ours, initialised before the clock starts; libuv counts in
+ * milliseconds. uv_async_send carries nothing and coalesces, so a post is what a program on
+ * libuv does: a queue under a mutex, then uv_async_send. A function that blocks goes through
+ * uv_queue_work, and the callback that hears of its end submits the next one.
  */
-#include "../bench.h"
+#include "serve.h"
 
 #include <stdatomic.h>
-#include <uv.h>
 
 static uint64_t fired;
 
@@ -246,5 +245,8 @@ int main(int argc, char **argv)
         {"executor_64", "ns", row_executor_64},
         {0},
     };
-    return bench_main(argc, argv, rows);
+    static const struct bench_server servers[] = {
+        {"tcp", serve_tcp}, {"unix", serve_unix}, {"udp", serve_udp}, {"sink", serve_sink}, {0},
+    };
+    return bench_main(argc, argv, rows, servers);
 }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 
 //! Tokio's side of the benchmark, to the contract in bench.h: --list prints the rows, ROW does that row once and prints
-//! one JSON line. Every row runs on a current_thread runtime with I/O and time enabled, as a server has them.
+//! one JSON line, serve KIND serves until it is killed. Everything runs on a current_thread runtime with I/O and time
+//! enabled, as a server has them.
 
 mod executor;
 mod groups;
 mod machine;
 mod post;
+mod serve;
 mod sync;
 mod tasks;
 mod timers;
@@ -42,12 +44,18 @@ const ROWS: &[Row] = &[
 ];
 
 fn main() {
-    let word = std::env::args().nth(1).expect("usage: PROGRAM --list | PROGRAM ROW");
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let word = words.first().expect("usage: PROGRAM --list | PROGRAM ROW | PROGRAM serve KIND ADDRESS ...");
     if word == "--list" {
         ROWS.iter().for_each(|row| println!("{}", row.name));
+        serve::KINDS.iter().for_each(|kind| println!("serve_{kind}"));
         return;
     }
-    let row = ROWS.iter().find(|row| row.name == word).expect("no such row");
+    if word == "serve" {
+        serve::serve(&words[1..]);
+        return;
+    }
+    let row = ROWS.iter().find(|row| row.name == *word).expect("no such row");
     let value = (row.measure)();
     println!("{{\"row\":\"{}\",\"value\":{:.3},\"unit\":\"{}\"}}", row.name, value, row.unit);
 }
