@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from report import number
+from report import number, rate
 from rows import FLOOR, HOOP
 
 WIDTH = 1000
@@ -24,6 +24,7 @@ BAR_STEP = 24
 PANEL_GAP = 22
 LABEL_WIDTH = 52
 VALUE_WIDTH = 72  # room for the figure to the right of the longest bar
+RATE_WIDTH = 76  # and for the operations a second, in the rows that tell them
 
 LABELS = {"hoop": "hoop", "tokio": "Tokio", "go": "Go", "libuv": "libuv", "bare": "bare"}  # in the order of the bars
 COLOURS = {"hoop": "#d9480f", "tokio": "#8f8ab8", "go": "#62a8c9", "libuv": "#87b38d", "bare": "#b9b9b2"}
@@ -75,7 +76,7 @@ def _bar(row: dict, peer: str, left: float, y: float, per_unit: float) -> list[s
     middle = y + BAR / 2
     low, high = left + min(figures) * per_unit, left + max(figures) * per_unit
     target = left + row["target_value"] * per_unit if row["target_value"] is not None else None
-    value = number(median)
+    value = "   ".join(filter(None, (number(median), rate(row, peer))))
     return [
         _text(left - 8, middle + 4, LABELS[peer], 12, INK if is_hoop else PALE_INK, "end", is_hoop),
         f'<rect x="{left:.1f}" y="{y:.1f}" width="{max(median * per_unit, 1):.1f}" height="{BAR}" '
@@ -101,8 +102,12 @@ def _panel(row: dict, x: float, y: float) -> list[str]:
     largest = max([row["target_value"] or 0, *(max(figures) for figures in row["figures"].values())])
     left, top = x + LABEL_WIDTH, y + TITLE
     bottom = top + len(peers) * BAR_STEP - (BAR_STEP - BAR)
-    per_unit = (PANEL_WIDTH - LABEL_WIDTH - VALUE_WIDTH) / (largest or 1)
-    unit = {"ns": "nanoseconds an operation", "B": "resident bytes a task"}[row["unit"]]
+    room = VALUE_WIDTH + (RATE_WIDTH if row["rates"] else 0)
+    per_unit = (PANEL_WIDTH - LABEL_WIDTH - room) / (largest or 1)
+    unit = {"ns": "nanoseconds", "B": "resident bytes"}[row["unit"]]
+    if row["rates"]:
+        unit = "processor time of the server, nanoseconds"
+    unit += f" {'an' if row['per'][0] in 'aeio' else 'a'} {row['per']}"
     parts = [
         _text(x, y + 14, row["title"], 14, INK, bold=True),
         _text(x, y + 30, unit, 11, PALE_INK),

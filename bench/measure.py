@@ -2,7 +2,7 @@
 """Runs the programs, interleaved, and collects their figures.
 
 The contract of a program: `--list` prints its rows, one a line; `ROW` does that row once and prints one JSON line with
-"row", "value" and "unit".
+"row", "value" and "unit". In a row of the network the program serves instead; see network.py.
 """
 
 import json
@@ -10,20 +10,19 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from peers import Peer
+from network import Network
+from peers import Failed, Peer
 from rows import Row
 
 TIMEOUT_SECONDS = 300
 
 
-class Failed(Exception):
-    """A program did not do what the contract says."""
-
-
 @dataclass
 class Measurements:
     figures: dict[str, dict[str, list[float]]]  # by row, by peer; one figure a repeat
+    rates: dict[str, dict[str, list[float]]] = field(default_factory=dict)  # likewise, a second; of the network
     failures: dict[str, list[str]] = field(default_factory=dict)  # by peer
 
 
@@ -31,9 +30,9 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _output_of(peer: Peer, word: str) -> str:
+def _output_of(program: Path, word: str) -> str:
     try:
-        done = subprocess.run([peer.program, word], capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+        done = subprocess.run([program, word], capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
         raise Failed(f"{word}: no answer in {TIMEOUT_SECONDS} s") from None
     except OSError as error:
@@ -44,12 +43,17 @@ def _output_of(peer: Peer, word: str) -> str:
     return done.stdout
 
 
-def list_rows(peer: Peer) -> list[str]:
-    return _output_of(peer, "--list").split()
+def _programs_of(peer: Peer, rows: Sequence[Row]) -> dict[str, Path]:
+    """By row, which of the peer's programs has it."""
+    found = {}
+    for program in (peer.program, *peer.others):
+        words = set(_output_of(program, "--list").split())
+        found |= {row.name: program for row in rows if row.needs in words}
+    return found
 
 
-def run_row(peer: Peer, row: Row) -> float:
-    output = _output_of(peer, row.name)
+def run_row(program: Path, row: Row) -> float:
+    output = _output_of(program, row.name)
     try:
         answer = json.loads(output)
         value = float(answer["value"])
@@ -61,36 +65,49 @@ def run_row(peer: Peer, row: Row) -> float:
     return value
 
 
-def measure(peers: Sequence[Peer], rows: Sequence[Row], repeats: int) -> Measurements:
+def measure(
+    peers: Sequence[Peer], rows: Sequence[Row], repeats: int, network: Network | None = None
+) -> Measurements:
     """In each repeat every row, in each row every peer; a peer's turn in the row moves by one with each repeat.
 
-    A row that failed in a program is not tried again in it.
+    A row that failed in a program is not tried again in it. Without a network the rows that have a load are left out.
     """
-    result = Measurements(figures={row.name: {} for row in rows})
+    rows = [row for row in rows if row.load is None or network is not None]
+    result = Measurements(
+        figures={row.name: {} for row in rows}, rates={row.name: {} for row in rows if row.load is not None}
+    )
 
     def fail(peer: Peer, error: Failed) -> None:
         say(f"*** {peer.name} FAILED: {error}")
         result.failures.setdefault(peer.name, []).append(str(error))
 
-    todo: dict[str, set[str]] = {}
+    def run(peer: Peer, row: Row, program: Path) -> None:
+        if row.load is None:
+            value = run_row(program, row)
+        else:
+            value, rate = network.run(program, row)
+            result.rates[row.name].setdefault(peer.name, []).append(rate)
+        result.figures[row.name].setdefault(peer.name, []).append(value)
+
+    programs: dict[str, dict[str, Path]] = {}
     for peer in peers:
         try:
-            todo[peer.name] = set(list_rows(peer))
+            programs[peer.name] = _programs_of(peer, rows)
         except Failed as error:
-            todo[peer.name] = set()
+            programs[peer.name] = {}
             fail(peer, error)
     for repeat in range(repeats):
         say(f"repeat {repeat + 1} of {repeats}")
         turns = [*peers[repeat % len(peers) :], *peers[: repeat % len(peers)]]
         for row in rows:
             for peer in turns:
-                if row.name not in todo[peer.name]:
+                if row.name not in programs[peer.name]:
                     continue
                 try:
-                    value = run_row(peer, row)
-                    result.figures[row.name].setdefault(peer.name, []).append(value)
+                    run(peer, row, programs[peer.name][row.name])
                 except Failed as error:
-                    todo[peer.name].discard(row.name)
+                    del programs[peer.name][row.name]
                     result.figures[row.name].pop(peer.name, None)
+                    result.rates.get(row.name, {}).pop(peer.name, None)
                     fail(peer, error)
     return result

@@ -17,6 +17,7 @@ from pathlib import Path
 BENCH = Path(__file__).resolve().parent
 ROOT = BENCH.parent
 BUILD = ROOT / "build-bench"
+HOOP_HOLD = "hold/hoop_hold"  # beside the folder of hoop's program, or in it
 HOOP_PROGRAMS = (ROOT / "build/bench/hoop_bench", ROOT / "build/bench/hoop/hoop_bench")
 
 
@@ -24,11 +25,16 @@ class Skipped(Exception):
     """This peer takes no part; the text says why."""
 
 
+class Failed(Exception):
+    """A program did not do what its contract says."""
+
+
 @dataclass(frozen=True)
 class Peer:
     name: str
     program: Path
     version: str
+    others: tuple[Path, ...] = ()  # more programs, with rows of their own
 
 
 def _run(command: list[str], cwd: Path = BENCH) -> str:
@@ -51,26 +57,31 @@ def _need(tool: str) -> str:
 
 
 def _compile(name: str, libraries: list[str]) -> tuple[Path, str]:
-    """Compiles bench/NAME/NAME.c; returns the program and the compiler's version."""
+    """Compiles bench/NAME/*.c; returns the program and the compiler's version."""
     compiler = _need(os.environ.get("CC", "cc"))
     program = BUILD / name
     flags = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-pthread"]
-    _run([compiler, *flags, str(BENCH / name / f"{name}.c"), "-o", str(program), *libraries])
+    sources = sorted(str(path) for path in (BENCH / name).glob("*.c"))
+    _run([compiler, *flags, *sources, "-o", str(program), *libraries])
     return program, _run([compiler, "--version"]).splitlines()[0]
 
 
+def _flags_of(package: str) -> list[str]:
+    """What a compiler and a linker must be told about an installed library."""
+    try:
+        return _run([_need("pkg-config"), "--cflags", "--libs", package]).split()
+    except Skipped:
+        raise Skipped(f"the development files of {package} are not installed") from None
+
+
 def _build_bare() -> Peer:
-    program, compiler = _compile("bare", [])
+    program, compiler = _compile("bare", _flags_of("openssl"))
     return Peer("bare", program, f"plain C, {compiler}")
 
 
 def _build_libuv() -> Peer:
-    package = [_need("pkg-config"), "libuv"]
-    try:
-        version = _run([*package, "--modversion"])
-    except Skipped:
-        raise Skipped("libuv's development files are not installed") from None
-    program, compiler = _compile("libuv", _run([*package, "--cflags", "--libs"]).split())
+    program, compiler = _compile("libuv", _flags_of("libuv"))
+    version = _run(["pkg-config", "--modversion", "libuv"])
     return Peer("libuv", program, f"libuv {version}, {compiler}")
 
 
@@ -96,6 +107,12 @@ BUILDERS: dict[str, Callable[[], Peer]] = {
     "libuv": _build_libuv,
     "bare": _build_bare,
 }
+
+
+def build_load() -> Path:
+    """The load generator, which is no peer."""
+    BUILD.mkdir(exist_ok=True)
+    return _compile("load", _flags_of("openssl"))[0]
 
 
 def build(name: str) -> Peer:
@@ -128,4 +145,5 @@ def find_hoop(wanted: Path | None) -> Peer:
         version = _run(["git", "describe", "--always", "--dirty=+"], cwd=ROOT)
     except (Skipped, OSError):
         version = "no commit"
-    return Peer("hoop", program, f"{version}, {_meson_options(program)}")
+    others = tuple(path for folder in program.parents[:2] if (path := folder / HOOP_HOLD).is_file())
+    return Peer("hoop", program, f"{version}, {_meson_options(program)}", others)

@@ -34,15 +34,17 @@ def _machine() -> dict:
     }
 
 
-def _row_record(row: Row, figures: dict[str, list[float]]) -> dict:
+def _row_record(row: Row, figures: dict[str, list[float]], rates: dict[str, list[float]]) -> dict:
     medians = {peer: statistics.median(values) for peer, values in figures.items()}
     return {
         "title": row.title,
         "unit": row.unit,
+        "per": row.per,
         "target": str(row.target) or None,
         "target_value": rows_module.target_value(row, medians),
         "medians": medians,
         "figures": figures,
+        "rates": {peer: statistics.median(values) for peer, values in rates.items()},  # medians, a second
         **asdict(rows_module.judge(row, medians)),
     }
 
@@ -57,7 +59,11 @@ def make_record(
         "peers": {peer.name: peer.version for peer in peers},
         "skipped": list(skipped),
         "failed": sorted(measured.failures),
-        "rows": {row.name: _row_record(row, measured.figures[row.name]) for row in rows},
+        "rows": {
+            row.name: _row_record(row, measured.figures[row.name], measured.rates.get(row.name, {}))
+            for row in rows
+            if row.name in measured.figures
+        },
     }
 
 
@@ -68,12 +74,22 @@ def number(value: float) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
+def rate(row: dict, peer: str) -> str:
+    """How many operations a second, briefly: "243k/s", or for KiB "2.7 GiB/s"; "" where none is told."""
+    value = row["rates"].get(peer)
+    if value is None:
+        return ""
+    if row["per"] == "KiB":
+        return f"{number(value / 2**20)} GiB/s"
+    return f"{number(value / 1000)}k/s"
+
+
 def _ratio(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
 
 
-def _lines_of(name: str, row: dict, peers: Sequence[str]) -> tuple[list[str], list[str]]:
-    """A row's two lines: the medians with the verdict, and under them the smallest and the largest figure."""
+def _lines_of(name: str, row: dict, peers: Sequence[str]) -> list[list[str]]:
+    """A row's lines: the medians with the verdict; the smallest and the largest figure; of the network, the rates."""
     upper, lower = [name], [row["unit"]]
     for peer in peers:
         figures = row["figures"].get(peer)
@@ -82,7 +98,10 @@ def _lines_of(name: str, row: dict, peers: Sequence[str]) -> tuple[list[str], li
     best = f"{_ratio(row['to_best'])} {row['best_peer']}" if row["to_best"] is not None else ""
     upper += [best, _ratio(row["to_floor"]), row["target"] or "", row["verdict"] or ""]
     lower += [""] * 4
-    return upper, lower
+    lines = [upper, lower]
+    if row["rates"]:
+        lines.append(["", *(rate(row, peer) for peer in peers), "", "", "", ""])
+    return lines
 
 
 def table(record: dict) -> str:

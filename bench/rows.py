@@ -2,6 +2,9 @@
 """The rows of the benchmark, their targets, and the verdict on hoop's figure.
 
 A smaller figure is better in every row. README.md says how each row is measured.
+
+Most rows are measured by the program itself, which does them once. Those of the network have a Load: there the program
+serves, and the load generator measures what an operation costs it.
 """
 
 from dataclasses import dataclass
@@ -31,12 +34,40 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Load:
+    """What a program serves, and what the load generator does to it."""
+
+    serve: str  # the kind of server, whose first word is the transport: tcp, unix, tls or udp
+    mode: str  # of the load generator
+    options: tuple[str, ...] = ()  # of the load generator, NAME=VALUE
+
+    @property
+    def transport(self) -> str:
+        return "tcp" if self.serve == "sink" else self.serve.partition("_")[0]
+
+
+@dataclass(frozen=True)
 class Row:
     name: str
     title: str
-    unit: str  # "ns" an operation, or "B" (bytes) a task
+    unit: str  # "ns" or "B" (bytes)
     target: Target = Target()
+    per: str = "operation"
+    load: Load | None = None
 
+    @property
+    def needs(self) -> str:
+        """The word that a program which has this row prints when it is asked what it has."""
+        return self.name if self.load is None else f"serve_{self.load.serve}"
+
+
+def _echo(name: str, title: str, serve: str, connections: int, target: Target = Target()) -> Row:
+    load = Load(serve, "echo", (f"connections={connections}",))
+    return Row(name, title, "ns", target, "request", load)
+
+
+# The floor of the network rows receives and sends, and does nothing else.
+NEXT_TO_BARE = Target(times_floor=1.06, ahead=True)
 
 ROWS = (
     Row("yield", "yield, 1000 tasks", "ns", Target(limit=12, ahead=True)),
@@ -57,8 +88,31 @@ ROWS = (
     Row("post", "post from another thread, loop busy", "ns", Target(limit=25)),
     Row("executor_1", "call in another thread, one at a time", "ns", Target(limit=6000)),
     Row("executor_64", "call in another thread, 64 in flight", "ns", Target(limit=500)),
-    Row("memory_suspended", "memory of a sleeping task, 1M of them", "B", Target(limit=4600)),
-    Row("memory_unstarted", "memory of a task not yet begun", "B", Target(limit=256)),
+    _echo("tcp_1", "TCP echo of 1 KiB, 1 connection", "tcp", 1, NEXT_TO_BARE),
+    _echo("tcp_50", "TCP echo of 1 KiB, 50 connections", "tcp", 50, NEXT_TO_BARE),
+    _echo("tcp_1000", "TCP echo of 1 KiB, 1000 connections", "tcp", 1000, NEXT_TO_BARE),
+    _echo("tcp_50_protocol", "the same with callbacks, 50 connections", "tcp_protocol", 50),
+    _echo("tcp_50_readline", "the same line by line, 50 connections", "tcp_readline", 50),
+    _echo("tcp_50_uring", "the same by io_uring, 50 connections", "tcp_uring", 50),
+    _echo("unix_50", "echo of 1 KiB, 50 Unix sockets", "unix", 50, Target(ahead=True)),
+    _echo("tls_50", "TLS echo of 1 KiB, 50 connections", "tls", 50, Target(ahead=True)),
+    Row(
+        "udp_50", "UDP echo of 1 KiB, 50 sockets", "ns", Target(ahead=True), "datagram",
+        Load("udp", "udp", ("connections=50",)),
+    ),
+    Row(
+        "accept", "accept, echo a byte, close; 16 at a time", "ns", Target(ahead=True), "connection",
+        Load("tcp", "accept", ("connections=16",)),
+    ),
+    Row("bulk", "receive and drop, 1 TCP connection", "ns", Target(ahead=True), "KiB", Load("sink", "sink")),
+    Row(
+        "bulk_echo", "TCP echo of 256 KiB, 1 connection", "ns", Target(ahead=True), "request",
+        Load("tcp", "echo", ("size=262144",)),
+    ),
+    Row("memory_suspended", "memory of a sleeping task, 1M of them", "B", Target(limit=4600), "task"),
+    Row("memory_unstarted", "memory of a task not yet begun", "B", Target(limit=256), "task"),
+    Row("memory_connection", "memory of an idle connection, with a task", "B", Target(limit=5120), "connection"),
+    Row("memory_protocol", "memory of an idle connection, with callbacks", "B", Target(limit=1024), "connection"),
 )
 
 

@@ -16,8 +16,9 @@ import chart
 import peers as peers_module
 import report
 from measure import measure, say
+from network import Network
 from peers import Peer, Skipped
-from rows import HOOP, ROWS
+from rows import HOOP, ROWS, Row
 
 BUSY_LOAD = 1.0  # other work on the machine, before the first row
 
@@ -60,6 +61,17 @@ def gather(arguments: argparse.Namespace) -> tuple[list[Peer], list[str]]:
     return found, skipped
 
 
+def prepare_network(rows: list[Row], is_quick: bool) -> Network | None:
+    """What the rows of the network need, if there are any and it can be had."""
+    if all(row.load is None for row in rows):
+        return None
+    try:
+        return Network(peers_module.build_load(), peers_module.BUILD, is_quick)
+    except Skipped as reason:
+        say(f"*** the rows of the network are SKIPPED: {reason}")
+        return None
+
+
 def write(record: dict, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "c.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n")
@@ -77,7 +89,7 @@ def main() -> int:
     if load > BUSY_LOAD:
         say(f"*** this machine is busy (load {load:.1f}): expect noise")
     rows = [row for row in ROWS if arguments.rows is None or row.name in arguments.rows]
-    measured = measure(found, rows, arguments.repeats)
+    measured = measure(found, rows, arguments.repeats, prepare_network(rows, arguments.quick))
     record = report.make_record(rows, found, skipped, measured, arguments.repeats)
     print(report.table(record))
     write(record, results_folder(arguments))
