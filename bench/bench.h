@@ -217,8 +217,8 @@ static inline int bench_main(int argc, char **argv, const struct bench_row *rows
     for (const struct bench_row *row = rows; row->name; row++) {
         if (strcmp(argv[1], row->name) == 0) {
             double value = row->measure();
-            printf("{\"row\":\"%s\",\"value\":%.3f,\"unit\":\"%s\"}\n",
-                   row->name, value, row->unit);
+            printf("{\"row\":\"%s\",\"value\":%.3f,\"unit\":\"%s\"}\n", row->name, value,
+                   row->unit);
             fflush(stdout);
             _exit(0);
         }

@@ -4,6 +4,7 @@
  * only, as a program would.
  */
 #include "rows.h"
+#include "serve.h"
 
 int main(int argc, char **argv)
 {
@@ -30,6 +31,16 @@ int main(int argc, char **argv)
         {"memory_unstarted", "B", row_memory_unstarted},
         {0},
     };
-    static const struct bench_server servers[] = {{0}};
+    struct bench_server servers[] = {{"tcp", serve_tcp},
+                                     {"tcp_protocol", serve_tcp_protocol},
+                                     {"tcp_readline", serve_tcp_readline},
+                                     {"unix", serve_unix},
+                                     {"tls", serve_tls},
+                                     {"udp", serve_udp},
+                                     {"sink", serve_sink},
+                                     {"tcp_uring", serve_tcp_uring},
+                                     {0}};
+    if (!has_uring())
+        servers[7] = (struct bench_server){0};
     return bench_main(argc, argv, rows, servers);
 }
