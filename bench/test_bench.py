@@ -4,6 +4,7 @@
 import contextlib
 import io
 import re
+import shutil
 import tempfile
 import unittest
 import xml.etree.ElementTree as ElementTree
@@ -12,11 +13,13 @@ from pathlib import Path
 import chart
 import report
 from measure import Measurements, measure
+from network import Network
 from peers import BENCH, Peer
-from rows import ROWS, Row, Target, judge
+from rows import ROWS, Load, Row, Target, judge
 
 NS_ROW = Row("yield", "yield", "ns", Target(limit=12, ahead=True))
 TIMER_ROW = Row("timer_insert", "arm a timer", "ns", Target(times_floor=1.5))
+NETWORK_ROW = Row("tcp_1", "echo", "ns", Target(), "request", Load("tcp", "echo", ("connections=1",)))
 MEMORY_ROW = Row("memory_unstarted", "memory", "B", Target(limit=256))
 
 
@@ -48,22 +51,33 @@ class Verdicts(unittest.TestCase):
         self.assertIsNone(self.verdict(NS_ROW, go=50))
 
 
-class Programs(unittest.TestCase):
-    def peer(self, script: str) -> Peer:
-        folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
-        program = folder / "program"
+class WithPrograms(unittest.TestCase):
+    def program(self, script: str) -> Path:
+        program = Path(self.enterContext(tempfile.TemporaryDirectory())) / "program"
         program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o755)
-        return Peer("go", program, "1")
+        return program
+
+
+class Programs(WithPrograms):
+    def peer(self, script: str, *others: str) -> Peer:
+        return Peer("go", self.program(script), "1", tuple(map(self.program, others)))
 
     def measure(self, peer: Peer) -> Measurements:
         with contextlib.redirect_stderr(io.StringIO()):
-            return measure([peer], [NS_ROW, MEMORY_ROW], repeats=3)
+            return measure([peer], [NS_ROW, MEMORY_ROW, NETWORK_ROW], repeats=3)
 
     def test_a_figure_a_repeat_of_each_row_the_program_has(self):
         answer = '{"row":"yield","value":2.5,"unit":"ns"}'
         measured = self.measure(self.peer(f"""[ "$1" = --list ] && echo yield || echo '{answer}'"""))
         self.assertEqual(measured.figures, {"yield": {"go": [2.5, 2.5, 2.5]}, "memory_unstarted": {}})
+        self.assertEqual(measured.failures, {})
+
+    def test_a_row_is_done_by_the_program_that_has_it(self):
+        answer = '{"row":"memory_unstarted","value":64,"unit":"B"}'
+        other = f"""[ "$1" = --list ] && echo memory_unstarted || echo '{answer}'"""
+        measured = self.measure(self.peer("""[ "$1" = --list ] || exit 3""", other))
+        self.assertEqual(measured.figures["memory_unstarted"], {"go": [64.0] * 3})
         self.assertEqual(measured.failures, {})
 
     def test_a_failing_row_is_tried_once_and_has_no_figure(self):
@@ -76,19 +90,65 @@ class Programs(unittest.TestCase):
         self.assertIn("go", measured.failures)
 
 
+@unittest.skipUnless(shutil.which("taskset"), "taskset is not installed")
+class TheNetwork(WithPrograms):
+    """A server and a load generator of a few lines each."""
+
+    SERVER = """[ "$1" = --list ] && exec echo serve_tcp; echo ready; exec sleep 60"""
+    LOAD = """echo '{"value":3500.5,"unit":"ns","rate":250000,"lost":0}'"""
+
+    def measure(self, server: str, load: str) -> Measurements:
+        folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        network = Network(self.program(load), folder)
+        with contextlib.redirect_stderr(io.StringIO()):
+            return measure([Peer("go", self.program(server), "1")], [NS_ROW, NETWORK_ROW], 2, network)
+
+    def test_a_figure_and_a_rate_a_repeat(self):
+        measured = self.measure(self.SERVER, self.LOAD)
+        self.assertEqual(measured.figures, {"yield": {}, "tcp_1": {"go": [3500.5, 3500.5]}})
+        self.assertEqual(measured.rates, {"tcp_1": {"go": [250000, 250000]}})
+
+    def test_the_load_gets_the_servers_address_and_process(self):
+        load = """case "$1 $2" in "echo tcp:"*) kill -0 "$3" && """ + self.LOAD + "; esac"
+        self.assertEqual(self.measure(self.SERVER, load).failures, {})
+
+    def test_a_server_that_is_not_ready_has_failed_and_tells_why(self):
+        server = """[ "$1" = --list ] && exec echo serve_tcp; echo no port >&2; exit 1"""
+        failures = self.measure(server, self.LOAD).failures
+        self.assertEqual(failures, {"go": ["tcp_1: the server is not ready; the server: no port"]})
+
+    def test_many_lost_datagrams_are_a_failure(self):
+        measured = self.measure(self.SERVER, self.LOAD.replace('"lost":0', '"lost":9000'))
+        self.assertEqual(measured.figures["tcp_1"], {})
+        self.assertIn("go", measured.failures)
+
+    def test_the_server_has_ended_when_its_row_has(self):
+        note = Path(self.enterContext(tempfile.TemporaryDirectory())) / "process"
+        self.measure(self.SERVER.replace("echo ready", f"echo $$ >{note}; echo ready"), self.LOAD)
+        self.assertFalse(Path("/proc", note.read_text().strip()).exists())
+
+
 class Report(unittest.TestCase):
     def record(self) -> dict:
         peers = [Peer(name, Path(name), "1.2.3, compiler") for name in chart.LABELS]
         figures = {row.name: {peer.name: [5000.0, 7.5, 2.25] for peer in peers} for row in ROWS}
-        return report.make_record(ROWS, peers, [], Measurements(figures), repeats=3)
+        rates = {row.name: {peer.name: [250e3, 3e6] for peer in peers} for row in ROWS if row.load}
+        return report.make_record(ROWS, peers, [], Measurements(figures, rates), repeats=3)
 
     def test_the_chart_is_xml_and_stays_inside_its_width(self):
         for element in ElementTree.fromstring(chart.draw(self.record())).iter():
             for name in ("x", "x1", "x2"):
                 self.assertTrue(0 <= float(element.get(name, 0)) <= chart.WIDTH)
 
-    def test_the_table_has_two_lines_a_row_under_its_head(self):
-        self.assertEqual(len(report.table(self.record()).splitlines()), 1 + 2 * len(ROWS))
+    def test_the_table_has_two_lines_a_row_under_its_head_and_one_more_for_rates(self):
+        with_rates = [row for row in ROWS if row.load]
+        self.assertEqual(len(report.table(self.record()).splitlines()), 1 + 2 * len(ROWS) + len(with_rates))
+
+    def test_a_rate_is_brief(self):
+        row = {"rates": {"hoop": 243210.0}, "per": "request"}
+        self.assertEqual(report.rate(row, "hoop"), "243k/s")
+        self.assertEqual(report.rate(row | {"per": "KiB", "rates": {"hoop": 3 * 2.0**20}}, "hoop"), "3.00 GiB/s")
+        self.assertEqual(report.rate(row, "go"), "")
 
 
 class Constants(unittest.TestCase):
@@ -100,7 +160,7 @@ class Constants(unittest.TestCase):
 
     def test_the_sizes_are_the_same_in_c_go_and_rust(self):
         in_c = self.numbers(r"BENCH_(\w+) = (\d+),", "bench.h")
-        files = ("executor", "post", "sync", "tasks", "timers")
+        files = ("executor", "post", "serve", "sync", "tasks", "timers")
         in_go = self.numbers(r"\t(\w+) += (\d+)\n", *(f"go/{name}.go" for name in files))
         in_rust = self.numbers(r"const (\w+): \w+ = ([\d_]+);", *(f"tokio/src/{name}.rs" for name in files))
         for other in (in_go, in_rust):
@@ -112,15 +172,33 @@ class Constants(unittest.TestCase):
 class Names(unittest.TestCase):
     """The programs and README.md repeat the names of the rows."""
 
-    UNITS = {row.name: row.unit for row in ROWS}
+    UNITS = {row.name: row.unit for row in ROWS if not row.load}
+    KINDS = {row.load.serve for row in ROWS if row.load}
 
     def rows_in(self, file: str) -> dict[str, str]:
         found = re.findall(r'[({]"(\w+)", "(ns|B)", ', (BENCH / file).read_text())
         self.assertEqual(len(found), len(dict(found)))
         return dict(found)
 
+    def kinds_in(self, file: str, pattern: str) -> set[str]:
+        return set(re.findall(pattern, (BENCH / file).read_text()))
+
     def test_hoop_has_every_row(self):
-        self.assertEqual(self.rows_in("hoop/main.c"), self.UNITS)
+        self.assertEqual(self.rows_in("hoop/main.c") | self.rows_in("hold/hold.c"), self.UNITS)
+
+    def test_hoop_serves_what_every_row_of_the_network_needs(self):
+        self.assertEqual(self.kinds_in("hoop/main.c", r'\{"(\w+)", serve_'), self.KINDS)
+
+    def test_the_peers_serve_nothing_else(self):
+        for file, pattern in {
+            "bare/bare.c": r'\{"(\w+)", serve_',
+            "libuv/libuv.c": r'\{"(\w+)", serve_',
+            "go/serve.go": r'\t"(\w+)": +(?:func|serve)',
+            "tokio/src/serve.rs": r'^ +"(\w+)" => serve_',
+        }.items():
+            in_peer = self.kinds_in(file, "(?m)" + pattern)
+            self.assertGreaterEqual(in_peer, {"tcp", "unix", "udp", "sink"}, file)
+            self.assertLessEqual(in_peer, self.KINDS, file)
 
     def test_the_peers_have_no_other_row(self):
         for file in ("bare/bare.c", "go/main.go", "libuv/libuv.c", "tokio/src/main.rs"):
@@ -130,7 +208,7 @@ class Names(unittest.TestCase):
 
     def test_each_row_is_explained(self):
         headings = re.findall(r"^### (.+)$", (BENCH / "README.md").read_text(), re.MULTILINE)
-        self.assertCountEqual(re.findall(r"`(\w+)`", " ".join(headings)), self.UNITS)
+        self.assertCountEqual(re.findall(r"`(\w+)`", " ".join(headings)), [row.name for row in ROWS])
 
 
 if __name__ == "__main__":

@@ -77,6 +77,9 @@ look() {
             need golang has go
             need cargo has cargo
             need libuv1-dev pkg-config --exists libuv
+            need libssl-dev pkg-config --exists openssl
+            need openssl has openssl
+            need util-linux has taskset
             ;;
         *)
             echo "tools/need.sh: no set named $set" >&2
