@@ -20,14 +20,10 @@ static bool fails(void)
     return fault_hits(HOOP_FAIL_SYSCALL);
 }
 
-/* No flag that puts off the kernel's work for a completion until this thread enters the kernel:
- * requests belong to the thread that submitted them, and another one may run the loop. */
-int sys_uring_open(struct io_uring *ring, unsigned entries)
+static int open_with(struct io_uring *ring, unsigned entries, unsigned flags)
 {
-    if (fails())
-        return -HOOP_TESTING_ERRNO;
     struct io_uring_params params = {
-        .flags = IORING_SETUP_CQSIZE,
+        .flags = flags | IORING_SETUP_CQSIZE,
         .cq_entries = entries * COMPLETIONS_PER_ENTRY,
     };
     int rc = io_uring_queue_init_params(entries, ring, &params);
@@ -37,6 +33,24 @@ int sys_uring_open(struct io_uring *ring, unsigned entries)
         return 0;
     io_uring_queue_exit(ring);
     return -ENOSYS;
+}
+
+/* The kernel's work for a completion is done by the thread that submitted the request, when
+ * it enters the kernel next (Linux 5.19), or else in an interrupt of it, which costs several
+ * times as much. Not only when that thread asks for completions: another one may run the
+ * loop. */
+int sys_uring_open(struct io_uring *ring, unsigned entries)
+{
+    if (fails())
+        return -HOOP_TESTING_ERRNO;
+    int rc = open_with(ring, entries, IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG);
+    return rc == -EINVAL ? open_with(ring, entries, 0) : rc;
+}
+
+bool sys_uring_has_work(const struct io_uring *ring)
+{
+    unsigned flags = IO_URING_READ_ONCE(*ring->sq.kflags);
+    return flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
 }
 
 void sys_uring_close(struct io_uring *ring)

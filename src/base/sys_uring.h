@@ -6,6 +6,7 @@
 #ifndef BASE_SYS_URING_H
 #define BASE_SYS_URING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct io_uring;
@@ -20,6 +21,10 @@ int sys_uring_submit(struct io_uring *ring);
 /* The same, and waits for a completion for TIMEOUT nanoseconds (0: not at all, INT64_MAX: no
  * limit). 0, also when the time is over or a signal interrupted the wait. */
 int sys_uring_wait(struct io_uring *ring, int64_t timeout);
+
+/* Has the kernel something to do, for which it must be entered, before all completions can be
+ * seen? */
+bool sys_uring_has_work(const struct io_uring *ring);
 
 /* 0 if FD can be waited for; -EBADF, or -EPERM for a regular file, as of epoll. RET_FILE is
  * the number of the open socket or pipe, which its descriptor's next user does not have;

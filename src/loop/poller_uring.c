@@ -372,8 +372,8 @@ static int uring_change(struct poller *poller, hoop_watch *watch)
     return rc;
 }
 
-/* What is already there costs no system call: the kernel interrupts this thread to write a
- * completion, and does not wait for it to come by. */
+/* What is already there costs no system call: the kernel says when it has something to do before
+ * a completion can be seen. */
 static int uring_wait(struct poller *poller, int64_t timeout)
 {
     struct uring *uring = poller->uring;
@@ -381,7 +381,7 @@ static int uring_wait(struct poller *poller, int64_t timeout)
     int told = serve(uring, false);
     if (told < 0)
         return told;
-    bool must_ask = io_uring_sq_ready(&uring->ring) > 0 || io_uring_cq_has_overflow(&uring->ring);
+    bool must_ask = io_uring_sq_ready(&uring->ring) > 0 || sys_uring_has_work(&uring->ring);
     if (!must_ask && (timeout == 0 || told > 0))
         return told;
     int rc = sys_uring_wait(&uring->ring, told > 0 ? 0 : timeout);
