@@ -28,10 +28,10 @@ struct thread {
     struct threads *all;
     pthread_t id;
     unsigned index;
-    hoop_loop *loop;     /* under the lock: a reference, NULL before and after */
-    hoop_post stop;      /* to its loop, once at most */
-    hoop_task *main;     /* the loop thread's: borrowed while it runs */
-    bool is_stopped;     /* the loop thread's: the main task is to be cancelled */
+    hoop_loop *loop; /* under the lock: a reference, NULL before and after */
+    hoop_post stop;  /* to its loop, once at most */
+    hoop_task *main; /* the loop thread's: borrowed while it runs */
+    bool is_stopped; /* the loop thread's: the main task is to be cancelled */
     int64_t result;
 };
 
