@@ -156,8 +156,7 @@ int accepting_start(hoop_server *server)
 {
     int rc = 0;
     for (size_t i = 0; i < server->listener_count && rc == 0; i++)
-        rc = hoop_watch_start(server->loop, &server->listeners[i].watch,
-                              server->listeners[i].fd);
+        rc = hoop_watch_start(server->loop, &server->listeners[i].watch, server->listeners[i].fd);
     server->is_serving = rc == 0;
     if (rc < 0)
         accepting_stop(server);

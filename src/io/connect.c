@@ -126,8 +126,7 @@ static int begin_next(struct connector *connector)
     hoop_timer_stop(connector->loop, &connector->timer);
     connector->next_is_due = false;
     attempt_begin(&connector->attempts[connector->begun++]);
-    if (connector->winner != NULL || connector->next_is_due ||
-        connector->begun == connector->count)
+    if (connector->winner != NULL || connector->next_is_due || connector->begun == connector->count)
         return 0;
     return hoop_timer_start(connector->loop, &connector->timer,
                             loop_deadline(connector->loop, connector->delay));
@@ -297,8 +296,8 @@ int connect_unix(const char *path)
         pause = pause * 2 < UNIX_PAUSE_MAX ? pause * 2 : UNIX_PAUSE_MAX;
     }
     char text[HOOP_ADDRESS_TEXT_SIZE];
-    return fd < 0 ? (int)hoop_error_set(fd, "%s: %s",
-                                        hoop_address_format(&address, text, sizeof text),
-                                        hoop_error_name(fd))
-                  : fd;
+    return fd < 0
+               ? (int)hoop_error_set(fd, "%s: %s", hoop_address_format(&address, text, sizeof text),
+                                     hoop_error_name(fd))
+               : fd;
 }

@@ -250,8 +250,8 @@ int listen_on_unix(const char *path, const hoop_server_options *options,
 void socket_file_done(struct socket_file *file)
 {
     uint64_t now[2];
-    if (file->path != NULL && sys_file_identity(file->path, now) &&
-        now[0] == file->identity[0] && now[1] == file->identity[1])
+    if (file->path != NULL && sys_file_identity(file->path, now) && now[0] == file->identity[0] &&
+        now[1] == file->identity[1])
         (void)sys_remove_socket_file(file->path);
     alloc_free(file->path);
     *file = (struct socket_file){0};

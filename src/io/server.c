@@ -123,8 +123,8 @@ static int check(const struct service *service, const char *function)
     int rc = io_check_loop(function);
     if (rc < 0)
         return rc;
-    bool is_whole = service->client != NULL ||
-                    (service->protocol != NULL && service->factory != NULL);
+    bool is_whole =
+        service->client != NULL || (service->protocol != NULL && service->factory != NULL);
     return is_whole ? 0 : misuse(hoop_get_debug(hoop_running_loop()), -EINVAL, function);
 }
 
