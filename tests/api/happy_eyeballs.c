@@ -96,7 +96,8 @@ static hoop_server *begin(const struct place *places, size_t count)
     fake.full[0] = listen_plainly(0, &fake.ports[HANGS]);
     fake.full[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(connect_locally(fake.full[1], AF_INET, fake.ports[HANGS]), 0);
-    memcpy(fake.places, places, count * sizeof *places);
+    for (size_t i = 0; i < count; i++)
+        fake.places[i] = places[i];
     fake.count = count;
     return server;
 }
