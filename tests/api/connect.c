@@ -35,7 +35,7 @@ IN_A_TASK(a_name_will_do)
 IN_A_TASK(a_connection_over_ipv6)
 {
     if (!have_ipv6())
-        skip();
+        return;
     hoop_server *server;
     hoop_stream *stream;
     assert_int_equal(hoop_start_server(echo, NULL, "::1", 0, NULL, &server), 0);

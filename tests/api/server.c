@@ -197,7 +197,7 @@ IN_A_TASK(a_server_of_all_interfaces_has_one_port)
 IN_A_TASK(a_server_of_one_family_leaves_the_port_to_the_other)
 {
     if (!have_ipv6())
-        skip();
+        return;
     hoop_server *six, *four;
     const hoop_server_options only_six = {.family = AF_INET6}, only_four = {.family = AF_INET};
     assert_int_equal(hoop_start_server(echo, NULL, NULL, 0, &only_six, &six), 0);

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
+#include "child.h"
 #include "network.h"
 
 /* The errors of the next calls of accept4, 0 at the end. */
@@ -56,6 +57,8 @@ static struct rlimit leave_descriptors(unsigned count)
 IN_A_TASK(a_server_without_descriptors_says_so_once_and_serves_the_others_later)
 {
     struct reports reports;
+    if (UNDER_VALGRIND)
+        return; /* there a connection that is accepted without a descriptor is lost */
     hoop_server *server = serve_with(echo, NULL, &(hoop_server_options){.do_not_serve = true});
     int clients[CLIENTS];
     for (int i = 0; i < CLIENTS; i++)
