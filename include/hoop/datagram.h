@@ -34,13 +34,15 @@ typedef struct hoop_datagram_options {
 
 /* Opens a socket of the running loop, bound to LOCAL (NULL: any port of REMOTE's family) and,
  * if REMOTE is not NULL, connected to it: it then sends there and receives from there only. One
- * of the two must be given. Does not suspend. 0, -EADDRINUSE, -EINVAL, HOOP_ENOLOOP, -ENOMEM,
+ * of the two must be given. Does not suspend. 0, -EADDRINUSE, -EINVAL (other
+ * families, negative sizes), HOOP_ENOLOOP, -ENOMEM,
  * -EMFILE ... */
 HOOP_API HOOP_MUST_CHECK int hoop_open_datagram(const hoop_address *local,
                                                 const hoop_address *remote,
                                                 const hoop_datagram_options *options,
                                                 hoop_datagram **ret_socket);
-/* The same for a descriptor, which is taken over: also when this fails it is closed. */
+/* The same for a descriptor, which is taken over: also when this fails it is closed. -EINVAL
+ * for the socket of a stream. */
 HOOP_API HOOP_MUST_CHECK int hoop_open_datagram_fd(int fd, hoop_datagram **ret_socket);
 
 /* One of a batch. */
@@ -56,7 +58,7 @@ typedef struct hoop_message {
  * and the like tell of an earlier datagram to a connected address, and disturb no other. */
 HOOP_API HOOP_MUST_CHECK int64_t hoop_datagram_recv(hoop_datagram *socket, void *buffer,
                                                     size_t size, hoop_address *ret_from);
-/* Receives up to COUNT at once: how many, at least 1. */
+/* Receives up to COUNT at once, no more than 64: how many, at least 1. -EINVAL for a COUNT of 0. */
 HOOP_API HOOP_MUST_CHECK int64_t hoop_datagram_recv_many(hoop_datagram *socket,
                                                          hoop_message *messages, size_t count);
 
@@ -66,7 +68,7 @@ HOOP_API HOOP_MUST_CHECK int64_t hoop_datagram_recv_many(hoop_datagram *socket,
 HOOP_API HOOP_MUST_CHECK int64_t hoop_datagram_send(hoop_datagram *socket, const void *data,
                                                     size_t size, const hoop_address *to);
 /* Sends COUNT datagrams: COUNT; or, if one fails after others were sent, how many were: the
- * next call, from there on, tells why. */
+ * next call, from there on, tells why if that lasts. */
 HOOP_API HOOP_MUST_CHECK int64_t hoop_datagram_send_many(hoop_datagram *socket,
                                                          const hoop_message *messages,
                                                          size_t count);
@@ -85,14 +87,15 @@ HOOP_API void hoop_datagram_close(hoop_datagram *socket);
 /* ---- with callbacks ------------------------------------------------------- */
 
 /* asyncio's DatagramProtocol. ARG is what hoop_create_datagram_endpoint was given. Any but
- * datagram_received may be NULL. Called from the loop, not from a task. */
+ * datagram_received may be NULL. Called from the loop, not from a task. Its socket is not for the
+ * functions above that send and receive (-EBUSY). */
 typedef struct hoop_datagram_protocol {
     void (*connection_made)(void *arg, hoop_datagram *socket);
     /* DATA is valid during the call. */
     void (*datagram_received)(void *arg, const void *data, size_t size, const hoop_address *from);
-    /* Of an earlier datagram: -ECONNREFUSED ... */
+    /* Of an earlier datagram: -ECONNREFUSED ... Or one that waited could not be sent. */
     void (*error_received)(void *arg, int error);
-    /* The last call, with 0, or with the error that ended it; SOCKET is gone. */
+    /* The last call, with 0, or with HOOP_ECLOSED if the loop was closed; SOCKET is gone. */
     void (*connection_lost)(void *arg, int error);
 } hoop_datagram_protocol;
 
@@ -104,9 +107,10 @@ HOOP_API HOOP_MUST_CHECK int hoop_create_datagram_endpoint(const hoop_datagram_p
                                                            const hoop_datagram_options *options,
                                                            hoop_datagram **ret_socket);
 
-/* Sends from a callback: never suspends. What the system does not take now is copied and sent
- * later, up to 64 KiB of it; beyond that -EAGAIN, and the datagram is not taken. 0, or as hoop_datagram_send. Not
- * beside tasks that send. */
+/* Sends on a socket with a protocol, which need not be called in a task: never suspends. What
+ * the system does not take now is copied and sent later, up to 64 KiB and 1024 datagrams; beyond
+ * that -EAGAIN, and the datagram is not taken. 0, -EMSGSIZE, -EBADF after a close ...; the error of an earlier datagram goes to
+ * error_received. */
 HOOP_API HOOP_MUST_CHECK int hoop_datagram_sendto(hoop_datagram *socket, const void *data,
                                                   size_t size, const hoop_address *to);
 
