@@ -13,13 +13,6 @@ static int64_t receive_one(void *arg)
     return hoop_datagram_recv(arg, buffer, sizeof buffer, NULL);
 }
 
-static int64_t receive_batch(void *arg)
-{
-    char buffer[16];
-    hoop_message message = {.data = buffer, .size = sizeof buffer};
-    return hoop_datagram_recv_many(arg, &message, 1);
-}
-
 IN_A_TASK(a_datagram_is_waited_for)
 {
     hoop_datagram *server = open_here(AF_INET), *client = open_connected(AF_INET, server);
@@ -68,9 +61,7 @@ static int64_t send_name(void *arg)
 static int fill(hoop_datagram *socket, const hoop_address *to)
 {
     int count = 0;
-    struct hoop_address copy;
-    if (to != NULL)
-        copy = *to;
+    hoop_address copy = to != NULL ? *to : (hoop_address){.size = 0};
     while (sendto(hoop_datagram_fd(socket), "x", 1, MSG_DONTWAIT,
                   to != NULL ? raw_address(&copy) : NULL, to != NULL ? to->size : 0) == 1)
         count++;
@@ -155,9 +146,6 @@ IN_A_TASK(a_cancelled_receiver_leaves_the_next_datagram_to_the_next_one)
     assert_int_equal(hoop_datagram_send(client, "abc", 3, NULL), 3);
     assert_int_equal(receive_one(server), 3);
     assert_int_equal(hoop_datagram_send(client, "abcd", 4, NULL), 4);
-    task = hoop_create_task(receive_one, server);
-    hoop_task_cancel(task); /* before it begins: it is not even called */
-    assert_int_equal(hoop_await(task), -ECANCELED);
     hoop_task_cancel(hoop_current_task());
     assert_int_equal(receive_one(server), 4); /* what is there needs no waiting */
     assert_int_equal(receive_one(server), -ECANCELED);
@@ -187,21 +175,16 @@ IN_A_TASK(who_was_woken_when_the_socket_is_closed_does_not_touch_it)
 {
     hoop_datagram *server = open_here(AF_UNIX), *client = open_connected(AF_UNIX, server);
     struct sender sender = {client, NULL, 'a'};
-    hoop_address address = local_address(client);
     fill(client, NULL);
     hoop_task *tasks[] = {hoop_create_task(receive_one, client),
-                          hoop_create_task(receive_batch, server),
+                          hoop_create_task(send_name, &sender),
                           hoop_create_task(send_name, &sender)};
     let_one_iteration_pass();
-    assert_true(hoop_await(tasks[1]) > 0);
-    int fd = hoop_datagram_fd(server);
-    while (recv(fd, (char[2]){0}, 1, MSG_DONTWAIT) > 0)
-        ; /* room for the sender */
-    assert_int_equal(sendto(fd, "x", 1, 0, raw_address(&address), address.size), 1);
-    hoop_task_cancel(tasks[0]); /* wakes it before it can know */
+    for (int i = 0; i < 3; i++)
+        hoop_task_cancel(tasks[i]);
     hoop_datagram_close(client);
-    assert_int_equal(hoop_await(tasks[0]), -EBADF);
-    assert_int_equal(hoop_await(tasks[2]), -EBADF);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(hoop_await(tasks[i]), -EBADF);
     hoop_datagram_close(server);
 }
 
