@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Datagram sockets, and the tasks that use them.
+ * Datagram sockets: their system calls, their news, their life.
  *
  * The watch's flags say what the system was found to have: while one is up the call is made
  * without waiting, and -EAGAIN takes it down. How long a datagram is says nothing; but if a
@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <hoop/loop.h>
 #include <netinet/in.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -23,16 +22,11 @@
 #include "base/list.h"
 #include "base/sys.h"
 #include "base/sys_socket.h"
-#include "loop/loop.h"
+#include "io/resolve.h"
 
 #define RETRY_NS 2000000
 
 /* ---- system calls ---- */
-
-static bool may_send(const hoop_datagram *socket)
-{
-    return (socket->watch.ready & HOOP_WRITABLE) != 0 && socket->retry.position == 0;
-}
 
 /* There was no room for a datagram to TO: -EAGAIN, and news will come; or -ENOMEM. */
 static int send_blocked(hoop_datagram *socket, const hoop_address *to)
@@ -49,7 +43,7 @@ static int send_blocked(hoop_datagram *socket, const hoop_address *to)
 int64_t datagram_send_now(hoop_datagram *socket, const void *data, size_t size,
                           const hoop_address *to)
 {
-    if (!may_send(socket))
+    if (!datagram_may_send(socket))
         return -EAGAIN;
     int64_t sent = sys_send_to(socket->watch.fd, data, size, to);
     return sent == -EAGAIN ? send_blocked(socket, to) : sent;
@@ -101,9 +95,9 @@ int64_t datagram_receive_batch(hoop_datagram *socket, hoop_message *messages, si
     return received;
 }
 
-static int64_t send_batch(hoop_datagram *socket, const hoop_message *messages, size_t count)
+int64_t datagram_send_batch(hoop_datagram *socket, const hoop_message *messages, size_t count)
 {
-    if (!may_send(socket))
+    if (!datagram_may_send(socket))
         return -EAGAIN;
     struct batch batch;
     unsigned asked = batch_init(&batch, messages, count, false);
@@ -113,12 +107,6 @@ static int64_t send_batch(hoop_datagram *socket, const hoop_message *messages, s
 
 /* ---- news ---- */
 
-static void wake_sender(hoop_datagram *socket)
-{
-    if (!list_is_empty(&socket->senders))
-        wait_wake(&CONTAINER_OF(socket->senders.next, struct datagram_wait, link)->wait, 0);
-}
-
 static void news(hoop_datagram *socket, unsigned events)
 {
     if (socket->endpoint != NULL) {
@@ -127,8 +115,8 @@ static void news(hoop_datagram *socket, unsigned events)
     }
     if ((events & HOOP_READABLE) && socket->receiver != NULL)
         wait_wake(&socket->receiver->wait, 0);
-    if ((events & HOOP_WRITABLE) && may_send(socket))
-        wake_sender(socket);
+    if ((events & HOOP_WRITABLE) && datagram_may_send(socket))
+        datagram_wake_sender(socket);
 }
 
 static void notify(hoop_watch *watch, unsigned events)
@@ -190,15 +178,6 @@ static int datagram_new(int fd, hoop_datagram **ret_socket)
     return 0;
 }
 
-/* The family of ADDRESS, 0 for NULL. */
-static int family_of(const hoop_address *address)
-{
-    sa_family_t family = AF_UNSPEC;
-    if (address != NULL && address->size >= sizeof family)
-        memcpy(&family, address->storage, sizeof family);
-    return family;
-}
-
 static int set_options(int fd, int family, const hoop_datagram_options *options)
 {
     const struct {
@@ -222,8 +201,10 @@ int datagram_open(const hoop_address *local, const hoop_address *remote,
                   const hoop_datagram_options *options, hoop_datagram **ret_socket)
 {
     static const hoop_datagram_options defaults;
-    int family = family_of(local != NULL ? local : remote);
-    if (family == AF_UNSPEC || (remote != NULL && family_of(remote) != family))
+    if (local == NULL && remote == NULL)
+        return -EINVAL;
+    int family = address_family(local != NULL ? local : remote);
+    if (family == AF_UNSPEC || (remote != NULL && address_family(remote) != family))
         return -EINVAL;
     int fd = sys_socket(family, SOCK_DGRAM, 0);
     if (fd < 0)
@@ -295,171 +276,13 @@ void hoop_datagram_close(hoop_datagram *socket)
         return;
     }
     if (socket->receiver != NULL || !list_is_empty(&socket->senders))
-        (void)misuse(socket->loop->debug, -EBUSY, __func__);
+        (void)misuse(hoop_get_debug(socket->loop), -EBUSY, __func__);
     if (socket->receiver != NULL)
         let_go(socket->receiver);
     for (hoop_link *link; (link = list_pop(&socket->senders)) != NULL;)
         let_go(CONTAINER_OF(link, struct datagram_wait, link));
     datagram_stop(socket);
     datagram_free(socket);
-}
-
-/* ---- waiting ---- */
-
-static const struct wait_kind receive_wait = {"waits for a datagram", wait_cancel, NULL, NULL};
-static const struct wait_kind send_wait = {"waits to send a datagram", wait_cancel, NULL, NULL};
-
-/* 0, or why FUNCTION cannot be called by a task for SOCKET. */
-static int check(const hoop_datagram *socket, const char *function)
-{
-    int rc = io_check_task(function);
-    if (rc < 0 || socket->endpoint == NULL)
-        return rc;
-    return wait_failed(misuse(socket->loop->debug, -EBUSY, function));
-}
-
-/* The task stands in its socket: 0, or an error; -EBADF if the socket is gone. */
-static int park(struct datagram_wait *wait, const struct wait_kind *kind)
-{
-    wait_init(&wait->wait, kind);
-    int rc = (int)wait_park(&wait->wait);
-    return wait->socket == NULL ? wait_failed(-EBADF) : rc;
-}
-
-/* The end of a call that is over with RESULT. */
-static int64_t ended(int64_t result)
-{
-    wait_spend();
-    return result < 0 ? wait_failed((int)result) : result;
-}
-
-static int wait_readable(hoop_datagram *socket)
-{
-    struct datagram_wait wait = {.socket = socket};
-    socket->receiver = &wait;
-    int rc = park(&wait, &receive_wait);
-    if (wait.socket != NULL)
-        socket->receiver = NULL;
-    return rc;
-}
-
-/* ---- receiving ---- */
-
-static int64_t receive_now(hoop_datagram *socket, void *buffer, size_t size, hoop_address *ret_from)
-{
-    if (!(socket->watch.ready & HOOP_READABLE))
-        return -EAGAIN;
-    int64_t received = sys_receive_from(socket->watch.fd, buffer, size, ret_from);
-    if (received == -EAGAIN)
-        hoop_watch_clear(&socket->watch, HOOP_READABLE | HOOP_HANGUP);
-    return received;
-}
-
-int64_t hoop_datagram_recv(hoop_datagram *socket, void *buffer, size_t size, hoop_address *ret_from)
-{
-    int64_t received = check(socket, __func__);
-    if (received < 0)
-        return received;
-    if (socket->receiver != NULL)
-        return wait_failed(-EBUSY);
-    while ((received = receive_now(socket, buffer, size, ret_from)) == -EAGAIN) {
-        int rc = wait_readable(socket);
-        if (rc < 0)
-            return rc;
-    }
-    return ended(received);
-}
-
-int64_t hoop_datagram_recv_many(hoop_datagram *socket, hoop_message *messages, size_t count)
-{
-    int64_t received = check(socket, __func__);
-    if (received < 0)
-        return received;
-    if (count == 0 || socket->receiver != NULL)
-        return wait_failed(count == 0 ? -EINVAL : -EBUSY);
-    while ((received = datagram_receive_batch(socket, messages, count)) == -EAGAIN) {
-        int rc = wait_readable(socket);
-        if (rc < 0)
-            return rc;
-    }
-    return ended(received);
-}
-
-/* ---- sending ---- */
-
-/* Waits behind the others. */
-static int sender_begin(struct datagram_wait *sender, hoop_datagram *socket)
-{
-    *sender = (struct datagram_wait){.socket = socket};
-    list_init(&sender->link);
-    if (list_is_empty(&socket->senders))
-        return 0;
-    list_append(&socket->senders, &sender->link);
-    return park(sender, &send_wait);
-}
-
-static int sender_wait(struct datagram_wait *sender)
-{
-    if (!list_is_linked(&sender->link))
-        list_append(&sender->socket->senders, &sender->link);
-    return park(sender, &send_wait);
-}
-
-/* Keeps its turn, and lets other tasks run if it has made many calls without waiting. */
-static int sender_spend(struct datagram_wait *sender)
-{
-    if (!list_is_linked(&sender->link))
-        list_append(&sender->socket->senders, &sender->link);
-    wait_spend();
-    return sender->socket == NULL ? wait_failed(-EBADF) : 0;
-}
-
-static void sender_end(struct datagram_wait *sender)
-{
-    if (sender->socket == NULL || !list_is_linked(&sender->link))
-        return;
-    list_remove(&sender->link);
-    if (may_send(sender->socket))
-        wake_sender(sender->socket);
-}
-
-int64_t hoop_datagram_send(hoop_datagram *socket, const void *data, size_t size,
-                           const hoop_address *to)
-{
-    int64_t sent = check(socket, __func__);
-    if (sent < 0)
-        return sent;
-    struct datagram_wait sender;
-    sent = sender_begin(&sender, socket);
-    while (sent == 0) {
-        sent = datagram_send_now(socket, data, size, to);
-        if (sent != -EAGAIN)
-            break;
-        sent = sender_wait(&sender);
-    }
-    sender_end(&sender);
-    return ended(sent);
-}
-
-int64_t hoop_datagram_send_many(hoop_datagram *socket, const hoop_message *messages, size_t count)
-{
-    int64_t rc = check(socket, __func__);
-    if (rc < 0)
-        return rc;
-    size_t sent = 0;
-    struct datagram_wait sender;
-    rc = sender_begin(&sender, socket);
-    while (rc >= 0 && sent < count) {
-        rc = send_batch(socket, messages + sent, count - sent);
-        if (rc >= 0) {
-            sent += (size_t)rc;
-            rc = sent < count ? sender_spend(&sender) : 0;
-        } else if (rc == -EAGAIN) {
-            rc = sender_wait(&sender);
-        }
-    }
-    sender_end(&sender);
-    return ended((sent > 0 && sender.socket != NULL) || rc >= 0 ? (int64_t)sent : rc);
 }
 
 /* ---- questions ---- */

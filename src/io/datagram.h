@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The inside of a datagram socket: an edge-triggered watch, and either the tasks that wait for it
- * (datagram.c) or a protocol (datagram_protocol.c).
+ * The inside of a datagram socket (datagram.c): an edge-triggered watch, and either the tasks that
+ * wait for it (datagram_await.c) or a protocol (datagram_protocol.c).
  *
  * A task that waits stands in the socket with a struct of its own frame. Whoever frees the socket
  * under it says so there, so that it does not look at the socket any more.
@@ -12,6 +12,7 @@
 #include <hoop/datagram.h>
 #include <hoop/embed.h>
 
+#include "base/list.h"
 #include "io/local.h"
 #include "task/wait.h"
 
@@ -43,12 +44,26 @@ void datagram_stop(hoop_datagram *socket);
 /* After that. */
 void datagram_free(hoop_datagram *socket);
 
+/* Is there room, as far as is known? */
+static inline bool datagram_may_send(const hoop_datagram *socket)
+{
+    return (socket->watch.ready & HOOP_WRITABLE) != 0 && socket->retry.position == 0;
+}
+
 /* Makes the system call: as that, -EAGAIN also if it is known to have nothing or no room; then
- * news come when that is over. For the first of these -ENOMEM, too. */
+ * news come when that is over. -ENOMEM if they cannot. */
 int64_t datagram_send_now(hoop_datagram *socket, const void *data, size_t size,
                           const hoop_address *to);
 /* Up to DATAGRAM_BATCH of them; how many. */
+int64_t datagram_send_batch(hoop_datagram *socket, const hoop_message *messages, size_t count);
 int64_t datagram_receive_batch(hoop_datagram *socket, hoop_message *messages, size_t count);
+
+/* The sender whose turn it is, if there is one, tries again. */
+static inline void datagram_wake_sender(hoop_datagram *socket)
+{
+    if (!list_is_empty(&socket->senders))
+        wait_wake(&CONTAINER_OF(socket->senders.next, struct datagram_wait, link)->wait, 0);
+}
 
 /* datagram_protocol.c: there may be something to receive, or room to send. */
 void endpoint_news(hoop_datagram *socket, unsigned events);
