@@ -266,13 +266,14 @@ static void names_now(void *arg)
 static int names_copy(const struct lookup *lookup, char *host, size_t host_size, char *service,
                       size_t service_size)
 {
-    if ((lookup->host != NULL && strlen(lookup->host) >= host_size) ||
-        (lookup->service != NULL && strlen(lookup->service) >= service_size))
+    size_t host_needs = host != NULL ? strlen(lookup->host) + 1 : 0;
+    size_t service_needs = service != NULL ? strlen(lookup->service) + 1 : 0;
+    if (host_needs > host_size || service_needs > service_size)
         return -ENOBUFS;
-    if (lookup->host != NULL)
-        strcpy(host, lookup->host);
-    if (lookup->service != NULL)
-        strcpy(service, lookup->service);
+    if (host != NULL)
+        memcpy(host, lookup->host, host_needs);
+    if (service != NULL)
+        memcpy(service, lookup->service, service_needs);
     return 0;
 }
 

@@ -144,8 +144,10 @@ static void format_unix(const hoop_address *address, char *buffer, size_t size)
 {
     char name[sizeof address->storage];
     size_t length = unix_name_length(address);
+    memcpy(name, unix_name(address), length);
     for (size_t i = 0; i < length; i++) /* abstract names may have zeros anywhere */
-        name[i] = unix_name(address)[i] != '\0' ? unix_name(address)[i] : '@';
+        if (name[i] == '\0')
+            name[i] = '@';
     snprintf(buffer, size, "unix:%.*s", (int)length, name);
 }
 

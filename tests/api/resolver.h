@@ -33,6 +33,8 @@ static struct resolver {
     struct addrinfo hints; /* of the last question to a thread */
 } resolver;
 
+static pthread_mutex_t resolver_lock = PTHREAD_MUTEX_INITIALIZER; /* over the hints */
+
 static inline void resolver_init(void)
 {
     resolver = (struct resolver){.asked = 0};
@@ -90,7 +92,9 @@ int getaddrinfo(const char *host, const char *service, const struct addrinfo *hi
         return look_up_number(host, service, hints, ret_addresses);
     atomic_fetch_add(&resolver.asked, 1);
     resolver.thread = gettid();
+    pthread_mutex_lock(&resolver_lock);
     resolver.hints = *hints;
+    pthread_mutex_unlock(&resolver_lock);
     int code = look_up(host, service, hints, ret_addresses);
     atomic_fetch_add(&resolver.answered, 1);
     return code;
