@@ -5,35 +5,35 @@
  * The channel's own news come while the loop collects what is ready, where no program's code may
  * run; so they only queue the transport, whose turn it then is once an iteration: one receive
  * at most, so that a busy connection keeps nobody waiting.
+ *
+ * When the channel is gone the transport stays, on the loop's list of what is open, until
+ * connection_lost was called: in its turn, or by the loop's end.
  */
 #include "io/protocol.h"
 
 #include <errno.h>
 #include <hoop/error.h>
 #include <hoop/loop.h>
-#include <string.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/context.h"
 #include "base/list.h"
 #include "base/sys.h"
-#include "base/sys_socket.h"
-#include "io/stream.h"
 
 static hoop_transport *transport_of(struct channel *channel)
 {
     return (hoop_transport *)(void *)channel;
 }
 
-static void queue(hoop_transport *transport)
+void transport_queue(hoop_transport *transport)
 {
     hoop_ready_push(transport->channel.loop, &transport->ready);
 }
 
 /* ---- the end ---- */
 
-/* Ends the connection with ERROR for connection_lost. */
-static void fail(hoop_transport *transport, int error)
+void transport_fail(hoop_transport *transport, int error)
 {
     if (transport->is_lost)
         return;
@@ -42,26 +42,32 @@ static void fail(hoop_transport *transport, int error)
     channel_abort(&transport->channel);
 }
 
+/* The last word. */
 static void lose(hoop_transport *transport)
 {
+    hoop_context *context = transport->context;
     list_remove(&transport->channel.item.link);
+    if (transport->is_made && transport->protocol->connection_lost != NULL) {
+        hoop_context **outer = context_enter(&context);
+        transport->protocol->connection_lost(transport->arg, transport->error);
+        context_enter(outer);
+    }
+    hoop_ready_remove(&transport->ready);
     if (transport->client != NULL)
         client_lost_stream(transport->client);
-    if (transport->is_made && transport->protocol->connection_lost != NULL)
-        transport->protocol->connection_lost(transport->arg, transport->error);
     alloc_free(transport);
+    context_unref(context);
 }
 
-/* The loop is closed before connection_lost could be called. */
-static void lost_item_close(struct io_item *item)
+/* The loop is being closed. What connection_lost does to other transports then only makes them
+ * lost: their own turn comes. */
+static void item_close(struct io_item *item)
 {
-    lose(transport_of(CONTAINER_OF(item, struct channel, item)));
-}
-
-static const char *lost_item_describe(const struct io_item *item)
-{
-    (void)item;
-    return NULL;
+    hoop_transport *transport = transport_of(CONTAINER_OF(item, struct channel, item));
+    bool is_made = transport->is_made;
+    transport_fail(transport, HOOP_ECLOSED);
+    if (is_made)
+        lose(transport);
 }
 
 static void channel_closed(struct channel *channel, int error)
@@ -70,19 +76,14 @@ static void channel_closed(struct channel *channel, int error)
     if (transport->error == 0)
         transport->error = error;
     transport->is_lost = true;
-    list_init(&channel->item.link);
-    if (channel->local->is_closing) {
-        if (transport->error == 0)
-            transport->error = HOOP_ECLOSED;
+    if (!transport->is_made) {
         lose(transport);
-    } else if (!transport->is_made) {
-        lose(transport);
-    } else {
-        channel->item.describe = lost_item_describe;
-        channel->item.close = lost_item_close;
-        io_add(channel->local, &channel->item);
-        queue(transport);
+        return;
     }
+    list_init(&channel->item.link);
+    io_add(channel->local, &channel->item);
+    if (!channel->local->is_closing)
+        transport_queue(transport);
 }
 
 /* ---- news ---- */
@@ -91,12 +92,12 @@ static void channel_readable(struct channel *channel)
 {
     hoop_transport *transport = transport_of(channel);
     if (transport->is_reading)
-        queue(transport);
+        transport_queue(transport);
 }
 
 static void channel_writable(struct channel *channel)
 {
-    queue(transport_of(channel));
+    transport_queue(transport_of(channel));
 }
 
 static const struct channel_user transport_user = {
@@ -106,18 +107,34 @@ static const struct channel_user transport_user = {
     .what = "a transport",
 };
 
+static bool may_read(const hoop_transport *transport)
+{
+    return transport->is_reading && !transport->is_over && !transport->channel.is_closing;
+}
+
+static bool may_have_more(const hoop_transport *transport)
+{
+    return may_read(transport) &&
+           (transport->channel.tls != NULL || (transport->channel.watch.ready & HOOP_READABLE));
+}
+
 /* Receives into memory of the protocol's own. */
 static int64_t receive_buffered(hoop_transport *transport)
 {
-    void *buffer = NULL;
-    size_t room = transport->protocol->get_buffer(transport->arg, IO_SCRATCH_SIZE, &buffer);
-    if (transport->channel.is_closing)
+    const hoop_protocol *protocol = transport->protocol;
+    void *arg = transport->arg, *buffer = NULL;
+    size_t room = protocol->get_buffer(arg, IO_SCRATCH_SIZE, &buffer);
+    if (!may_read(transport))
         return -EAGAIN;
+    if (transport->protocol != protocol || transport->arg != arg) {
+        transport_queue(transport); /* to ask the one that it has handed the connection to */
+        return -EAGAIN;
+    }
     if (room == 0 || buffer == NULL)
         return -ENOBUFS;
     int64_t received = channel_receive(&transport->channel, buffer, room);
     if (received > 0)
-        transport->protocol->buffer_updated(transport->arg, (size_t)received);
+        protocol->buffer_updated(arg, (size_t)received);
     return received;
 }
 
@@ -149,22 +166,30 @@ static void receive_end(hoop_transport *transport)
         hoop_transport_close(transport);
 }
 
-static bool may_read(const hoop_transport *transport)
+/* There is nothing to read from the end of a pipe that is for writing; when the other end is
+ * gone the system says that it is readable all the same. */
+static void find_unreadable(hoop_transport *transport)
 {
-    return transport->is_reading && !transport->is_over && !transport->channel.is_closing;
+    if (transport->channel.watch.ready & HOOP_HANGUP)
+        transport_fail(transport, transport->channel.out.size > 0 ? -EPIPE : 0);
+    else
+        transport->is_over = true;
 }
 
 static void read_once(hoop_transport *transport)
 {
     int64_t received = transport->protocol->get_buffer != NULL ? receive_buffered(transport)
                                                                : receive_shown(transport);
-    if (received == 0)
+    if (received > 0) {
+        if (may_have_more(transport))
+            transport_queue(transport);
+    } else if (received == 0) {
         receive_end(transport);
-    else if (received < 0 && received != -EAGAIN)
-        fail(transport, (int)received);
-    else if (received > 0 && may_read(transport) &&
-             (transport->channel.tls != NULL || (transport->channel.watch.ready & HOOP_READABLE)))
-        queue(transport); /* there may be more */
+    } else if (received == -EBADF) {
+        find_unreadable(transport);
+    } else if (received != -EAGAIN) {
+        transport_fail(transport, (int)received);
+    }
 }
 
 static void tell_of_room(hoop_transport *transport)
@@ -176,22 +201,35 @@ static void tell_of_room(hoop_transport *transport)
         transport->protocol->resume_writing(transport->arg);
 }
 
-static void tell(hoop_ready *ready)
+static void take_turn(hoop_ready *ready)
 {
     hoop_transport *transport = CONTAINER_OF(ready, hoop_transport, ready);
-    if (!transport->is_lost && !transport->channel.is_closing) {
-        if (transport->channel.write_error != 0)
-            fail(transport, transport->channel.write_error);
-        else
-            tell_of_room(transport);
-    }
-    if (!transport->is_lost && may_read(transport))
-        read_once(transport);
-    else if (transport->is_lost && !hoop_ready_is_queued(&transport->ready))
+    if (transport->is_lost) {
         lose(transport);
+        return;
+    }
+    hoop_context **outer = context_enter(&transport->context);
+    if (transport->channel.write_error != 0)
+        transport_fail(transport, transport->channel.write_error);
+    else if (!transport->channel.is_closing)
+        tell_of_room(transport);
+    if (may_read(transport))
+        read_once(transport);
+    context_enter(outer);
 }
 
 /* ---- the beginning ---- */
+
+static bool can_receive(const hoop_protocol *protocol)
+{
+    return protocol->data_received != NULL ||
+           (protocol->get_buffer != NULL && protocol->buffer_updated != NULL);
+}
+
+bool protocol_is_complete(const hoop_protocol *protocol)
+{
+    return protocol != NULL && protocol->connection_made != NULL && can_receive(protocol);
+}
 
 int transport_new(int fd, bool is_fresh, const hoop_stream_options *options,
                   const hoop_protocol *protocol, void *arg, hoop_transport **ret_transport)
@@ -204,28 +242,30 @@ int transport_new(int fd, bool is_fresh, const hoop_stream_options *options,
         alloc_free(transport);
         return rc;
     }
+    transport->channel.item.close = item_close;
     transport->protocol = protocol;
     transport->arg = arg;
-    hoop_ready_init(&transport->ready, tell);
+    transport->context = context_capture();
+    hoop_ready_init(&transport->ready, take_turn);
     *ret_transport = transport;
     return 0;
+}
+
+static void tell_that_made(void *arg)
+{
+    hoop_transport *transport = arg;
+    hoop_context **outer = context_enter(&transport->context);
+    transport->protocol->connection_made(transport->arg, transport);
+    context_enter(outer);
 }
 
 void transport_made(hoop_transport *transport)
 {
     transport->is_made = true;
     transport->is_reading = true;
-    transport->protocol->connection_made(transport->arg, transport);
-    if (may_read(transport) &&
-        (transport->channel.tls != NULL || (transport->channel.watch.ready & HOOP_READABLE)))
-        queue(transport);
-}
-
-static bool protocol_is_complete(const hoop_protocol *protocol)
-{
-    return protocol->connection_made != NULL &&
-           (protocol->data_received != NULL ||
-            (protocol->get_buffer != NULL && protocol->buffer_updated != NULL));
+    hoop_call_on_thread_stack(tell_that_made, transport);
+    if (may_have_more(transport))
+        transport_queue(transport);
 }
 
 int hoop_transport_open(const hoop_protocol *protocol, void *arg, int fd,
@@ -234,7 +274,7 @@ int hoop_transport_open(const hoop_protocol *protocol, void *arg, int fd,
     int rc = io_check_loop(__func__);
     hoop_transport *transport = NULL;
     if (rc == 0 && !protocol_is_complete(protocol))
-        rc = -EINVAL;
+        rc = misuse(hoop_get_debug(hoop_running_loop()), -EINVAL, __func__);
     if (rc == 0)
         rc = transport_new(fd, false, options, protocol, arg, &transport);
     if (rc < 0) {
@@ -247,39 +287,7 @@ int hoop_transport_open(const hoop_protocol *protocol, void *arg, int fd,
     return 0;
 }
 
-/* ---- what a protocol does ---- */
-
-/* After a write with result RC. */
-static int written(hoop_transport *transport, int rc)
-{
-    if (rc == -EPIPE && transport->channel.write_error == 0)
-        return rc; /* after the end: its own mistake */
-    if (rc < 0) {
-        fail(transport, rc);
-        return rc;
-    }
-    if (transport->channel.is_full && !transport->is_full) {
-        transport->is_full = true;
-        if (transport->protocol->pause_writing != NULL)
-            transport->protocol->pause_writing(transport->arg);
-    }
-    return 0;
-}
-
-int hoop_transport_write(hoop_transport *transport, const void *data, size_t size)
-{
-    return written(transport, channel_append(&transport->channel, data, size));
-}
-
-int hoop_transport_writev(hoop_transport *transport, const struct iovec *pieces, size_t count)
-{
-    return written(transport, channel_append_pieces(&transport->channel, pieces, count));
-}
-
-int hoop_transport_write_eof(hoop_transport *transport)
-{
-    return channel_write_eof(&transport->channel);
-}
+/* ---- what a protocol does; for writing see protocol_write.c ---- */
 
 void hoop_transport_pause_reading(hoop_transport *transport)
 {
@@ -291,8 +299,8 @@ void hoop_transport_resume_reading(hoop_transport *transport)
     if (transport->is_reading || transport->is_lost)
         return;
     transport->is_reading = true;
-    if (may_read(transport))
-        queue(transport);
+    if (may_have_more(transport))
+        transport_queue(transport);
 }
 
 void hoop_transport_close(hoop_transport *transport)
@@ -303,7 +311,7 @@ void hoop_transport_close(hoop_transport *transport)
 
 void hoop_transport_abort(hoop_transport *transport)
 {
-    fail(transport, 0);
+    transport_fail(transport, 0);
 }
 
 bool hoop_transport_is_closing(const hoop_transport *transport)
@@ -311,38 +319,13 @@ bool hoop_transport_is_closing(const hoop_transport *transport)
     return transport->channel.is_closing;
 }
 
-int hoop_transport_set_write_limits(hoop_transport *transport, size_t high, size_t low)
-{
-    if (low > high)
-        return -EINVAL;
-    transport->channel.write_high = high;
-    transport->channel.write_low = low;
-    return 0;
-}
-
-size_t hoop_transport_write_buffered(const hoop_transport *transport)
-{
-    return transport->channel.out.size;
-}
-
 void hoop_transport_set_protocol(hoop_transport *transport, const hoop_protocol *protocol,
                                  void *arg)
 {
+    if (!can_receive(protocol)) {
+        (void)misuse(hoop_get_debug(transport->channel.loop), -EINVAL, __func__);
+        return;
+    }
     transport->protocol = protocol;
     transport->arg = arg;
-}
-
-int hoop_transport_fd(const hoop_transport *transport)
-{
-    return transport->is_lost ? -EBADF : transport->channel.watch.fd;
-}
-
-int hoop_transport_local_address(const hoop_transport *transport, hoop_address *ret_address)
-{
-    return sys_local_address(hoop_transport_fd(transport), ret_address);
-}
-
-int hoop_transport_remote_address(const hoop_transport *transport, hoop_address *ret_address)
-{
-    return sys_remote_address(hoop_transport_fd(transport), ret_address);
 }

@@ -5,6 +5,7 @@
 #ifndef IO_PROTOCOL_H
 #define IO_PROTOCOL_H
 
+#include <hoop/context.h>
 #include <hoop/protocol.h>
 
 #include "io/channel.h"
@@ -13,15 +14,19 @@ struct hoop_transport {
     struct channel channel; /* first */
     const hoop_protocol *protocol;
     void *arg;
+    hoop_context *context; /* of who opened it, for the callbacks; a reference, or NULL */
     hoop_ready ready;      /* queued when there is something to tell */
     struct client *client; /* of a server; or NULL */
     int error;             /* for connection_lost */
     bool is_made;          /* connection_made was called */
     bool is_lost;          /* the channel is gone: connection_lost comes */
     bool is_reading;       /* the program wants to hear of data */
-    bool is_over;          /* the end was received */
+    bool is_over;          /* the end was received, or there is nothing to receive */
     bool is_full;          /* pause_writing was called */
 };
+
+/* Has PROTOCOL all that it needs? */
+bool protocol_is_complete(const hoop_protocol *protocol);
 
 /* A transport over the descriptor FD, of which PROTOCOL has not been told yet; see channel_open
  * for IS_FRESH and failures. Before transport_made it is closed by channel_abort, silently. */
@@ -30,5 +35,11 @@ int transport_new(int fd, bool is_fresh, const hoop_stream_options *options,
 
 /* Calls connection_made, and begins to read. */
 void transport_made(hoop_transport *transport);
+
+/* Its turn is to come. Not once it is lost. */
+void transport_queue(hoop_transport *transport);
+
+/* Ends the connection with ERROR for connection_lost, if it has not ended before. */
+void transport_fail(hoop_transport *transport, int error);
 
 #endif
