@@ -60,7 +60,12 @@ static void report(hoop_loop *loop, const char *message, int64_t error)
     hoop_call_exception_handler(loop, &exception);
 }
 
-/* Anybody may connect and send garbage: that is no news, but to whoever looks for a mistake. */
+void client_report_handshake(hoop_server *server, int64_t error)
+{
+    if (!is_usual(error) && hoop_get_debug(server->loop))
+        report(server->loop, "the TLS handshake of a server's client has failed", error);
+}
+
 static int64_t shake_hands(struct task_client *client)
 {
     hoop_server *server = client->client.server;
@@ -68,8 +73,8 @@ static int64_t shake_hands(struct task_client *client)
         return 0;
     int64_t rc = hoop_stream_start_tls(client->stream, server->options.tls, NULL);
     client->is_secure = rc >= 0;
-    if (!is_usual(rc) && hoop_get_debug(server->loop))
-        report(server->loop, "the TLS handshake of a server's client has failed", rc);
+    if (rc < 0)
+        client_report_handshake(server, rc);
     return rc;
 }
 

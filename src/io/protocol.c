@@ -53,8 +53,10 @@ static void lose(hoop_transport *transport)
         context_enter(outer);
     }
     hoop_ready_remove(&transport->ready);
-    if (transport->client != NULL)
-        client_lost_stream(transport->client);
+    if (transport->greeting != NULL)
+        greeting_drop(transport);
+    if (transport->client.server != NULL)
+        client_end(&transport->client);
     alloc_free(transport);
     context_unref(context);
 }

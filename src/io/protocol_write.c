@@ -11,6 +11,7 @@
 #include "base/context.h"
 #include "base/sys_socket.h"
 #include "io/protocol.h"
+#include "io/tls.h"
 
 static void tell_that_full(void *arg)
 {
@@ -94,4 +95,14 @@ int hoop_transport_local_address(const hoop_transport *transport, hoop_address *
 int hoop_transport_remote_address(const hoop_transport *transport, hoop_address *ret_address)
 {
     return sys_remote_address(hoop_transport_fd(transport), ret_address);
+}
+
+struct ssl_st *hoop_transport_ssl(const hoop_transport *transport)
+{
+    return tls_ssl(&transport->channel);
+}
+
+const char *hoop_transport_alpn(const hoop_transport *transport)
+{
+    return tls_alpn(&transport->channel);
 }

@@ -91,6 +91,9 @@ void client_begin(struct client *client, hoop_server *server);
 /* It is not counted any more; nobody waits for it. */
 void client_leave(struct client *client);
 void client_end(struct client *client);
+/* client.c: the TLS handshake of a client has failed. Anybody may connect and send garbage: that
+ * is no news, but to whoever looks for a mistake, in debug mode. */
+void client_report_handshake(hoop_server *server, int64_t error);
 
 /* accept.c */
 void listener_init(struct listener *listener, hoop_server *server, int fd);
