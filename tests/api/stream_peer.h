@@ -102,6 +102,36 @@ static inline void assert_at_end(hoop_stream *stream)
     assert_true(hoop_stream_at_eof(stream));
 }
 
+/* ---- much ---- */
+
+/* Writes without waiting until SIZE bytes wait in the stream; how many bytes that were in all,
+ * from the one at 0 on. */
+static inline uint64_t fill_until_buffered(hoop_stream *stream, size_t size)
+{
+    uint64_t written = 0;
+    while (hoop_stream_write_buffered(stream) < size) {
+        char bytes[1000];
+        fill_bytes(bytes, sizeof bytes, written);
+        assert_int_equal(hoop_stream_write_nowait(stream, bytes, sizeof bytes), sizeof bytes);
+        written += sizeof bytes;
+    }
+    return written;
+}
+
+/* Reads at PEER, as it comes, the bytes from POSITION on to END. */
+static inline void peer_takes(int peer, uint64_t position, uint64_t end)
+{
+    static char bytes[50000];
+    while (position < end) {
+        size_t size = end - position < sizeof bytes ? (size_t)(end - position) : sizeof bytes;
+        size_t received = peer_receives(peer, bytes, size);
+        assert_bytes(bytes, received, position);
+        position += received;
+        if (position < end)
+            let_others_wait();
+    }
+}
+
 /* ---- tasks ---- */
 
 /* One hoop_stream_read, readexactly or write in a task of its own. */

@@ -5,39 +5,9 @@
  */
 #include "stream_peer.h"
 
-#include <sys/uio.h>
-
 enum { LARGE = 1000000, HIGH = 20000, LOW = 5000 };
 
 static const hoop_stream_options marks = {.write_high = HIGH, .write_low = LOW};
-
-/* Writes without waiting until SIZE bytes wait in the stream; how many bytes that were in all,
- * from the one at 0 on. */
-static uint64_t fill_until_buffered(hoop_stream *stream, size_t size)
-{
-    uint64_t written = 0;
-    while (hoop_stream_write_buffered(stream) < size) {
-        char bytes[1000];
-        fill_bytes(bytes, sizeof bytes, written);
-        assert_int_equal(hoop_stream_write_nowait(stream, bytes, sizeof bytes), sizeof bytes);
-        written += sizeof bytes;
-    }
-    return written;
-}
-
-/* Reads at PEER, as it comes, the bytes from POSITION on to END. */
-static void peer_takes(int peer, uint64_t position, uint64_t end)
-{
-    static char bytes[50000];
-    while (position < end) {
-        size_t size = end - position < sizeof bytes ? (size_t)(end - position) : sizeof bytes;
-        size_t received = peer_receives(peer, bytes, size);
-        assert_bytes(bytes, received, position);
-        position += received;
-        if (position < end)
-            let_others_wait();
-    }
-}
 
 /* ---- at once, or later ---- */
 
@@ -312,81 +282,6 @@ IN_A_TASK(a_cancelled_write_tells_how_much_was_taken)
     free(sent);
 }
 
-/* ---- in pieces ---- */
-
-struct pieces_write {
-    hoop_stream *stream;
-    struct iovec pieces[1025];
-    size_t count;
-};
-
-static int64_t write_pieces(void *arg)
-{
-    struct pieces_write *write = arg;
-    return hoop_stream_writev(write->stream, write->pieces, write->count);
-}
-
-/* COUNT pieces of random sizes, some empty, of SIZE bytes at most each. */
-static void write_in_pieces(size_t count, size_t size, uint64_t random)
-{
-    static struct pieces_write write;
-    int peer;
-    uint64_t total = 0;
-    for (size_t i = 0; i < count; i++) {
-        size_t length = hoop_testing_random(&random) % 3 == 0
-                            ? 0
-                            : (size_t)(hoop_testing_random(&random) % (size + 1));
-        write.pieces[i] = (struct iovec){malloc(length + 1), length};
-        fill_bytes(write.pieces[i].iov_base, length, total);
-        total += length;
-    }
-    write.stream = stream_to_peer(&peer, &marks);
-    write.count = count;
-    hoop_task *task = hoop_create_task(write_pieces, &write);
-    peer_takes(peer, 0, total);
-    assert_int_equal(hoop_await(task), total);
-    assert_int_equal(hoop_stream_bytes_written(write.stream), total);
-    assert_int_equal(hoop_stream_write_buffered(write.stream), 0);
-    stream_and_peer_end(write.stream, peer);
-    for (size_t i = 0; i < count; i++)
-        free(write.pieces[i].iov_base);
-}
-
-IN_A_TASK(any_pieces_arrive_as_one)
-{
-    for (uint64_t seed = 1; seed < 30; seed++) {
-        write_in_pieces(1 + seed % 5, 10, seed);
-        write_in_pieces(63 + seed % 4, 100, seed);
-        write_in_pieces(127 + seed % 4, 9000, seed);
-        write_in_pieces(1 + seed % 5, 300000, seed);
-    }
-    write_in_pieces(1024, 1, 1);
-    write_in_pieces(1024, 2000, 2);
-}
-
-IN_A_TASK(empty_pieces_are_none)
-{
-    int peer;
-    struct iovec pieces[4] = {{NULL, 0}, {NULL, 0}, {"abc", 3}, {NULL, 0}};
-    hoop_stream *stream = stream_to_peer(&peer, NULL);
-    assert_int_equal(hoop_stream_writev(stream, NULL, 0), 0);
-    assert_int_equal(hoop_stream_writev(stream, pieces, 2), 0);
-    assert_int_equal(hoop_stream_writev(stream, pieces, 4), 3);
-    char heard[8];
-    assert_int_equal(peer_receives(peer, heard, sizeof heard), 3);
-    stream_and_peer_end(stream, peer);
-}
-
-IN_A_TASK(too_many_pieces_are_refused)
-{
-    static struct iovec pieces[1025];
-    int peer;
-    hoop_stream *stream = stream_to_peer(&peer, NULL);
-    assert_int_equal(hoop_stream_writev(stream, pieces, 1025), -EINVAL);
-    assert_int_equal(hoop_stream_writev(stream, pieces, 1024), 0);
-    stream_and_peer_end(stream, peer);
-}
-
 /* ---- nobody reads any more ---- */
 
 IN_A_TASK(a_peer_that_is_gone_is_an_error_each_time)
@@ -530,9 +425,6 @@ int main(void)
         BEHAVIOUR(several_writers_take_turns_and_are_not_mixed),
         BEHAVIOUR(a_writer_that_is_cancelled_in_the_line_writes_nothing),
         BEHAVIOUR(a_cancelled_write_tells_how_much_was_taken),
-        BEHAVIOUR(any_pieces_arrive_as_one),
-        BEHAVIOUR(empty_pieces_are_none),
-        BEHAVIOUR(too_many_pieces_are_refused),
         BEHAVIOUR(a_peer_that_is_gone_is_an_error_each_time),
         BEHAVIOUR(all_who_wait_hear_of_a_peer_that_is_gone),
         BEHAVIOUR(the_background_finds_out_for_the_next_write),
