@@ -134,8 +134,9 @@ HOOP_API void hoop_watch_stop(hoop_loop *loop, hoop_watch *watch);
 /* ---- stacks --------------------------------------------------------------- */
 
 /* Calls FN(ARG) now, on the thread's own stack, which is megabytes rather than a task's
- * kilobytes: for libraries with a large appetite. FN must not await (HOOP_ENOTASK). Callable
- * anywhere; outside of a task it is a plain call. Two switches, some 10 ns. */
+ * kilobytes: for libraries with a large appetite. FN must not await (HOOP_ENOTASK); the caller's
+ * context variables are in force in it. Callable anywhere; outside of a task it is a plain call.
+ * Two switches, some 10 ns. */
 HOOP_API void hoop_call_on_thread_stack(void (*fn)(void *arg), void *arg);
 
 /* ---- around the wait ------------------------------------------------------ */

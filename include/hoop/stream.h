@@ -84,9 +84,10 @@ HOOP_API HOOP_MUST_CHECK int hoop_open_unix_connection(const char *path,
                                                        const hoop_connection_options *options,
                                                        hoop_stream **ret_stream);
 
-/* A stream over FD: a connected socket, a pipe's end, a FIFO, a terminal; made non-blocking, and taken over: it is closed with
- * the stream, and also if this fails. For one direction of a pipe the other one fails with
- * -EBADF. Does not suspend. 0, -EPERM for a regular file, -EBADF, -ENOMEM, HOOP_ENOLOOP. */
+/* A stream over FD: a connected socket, a pipe's end, a FIFO, a terminal; made non-blocking, and
+ * taken over: it is closed with the stream, and also if this fails, unless that is -EBADF or
+ * -EEXIST. For one direction of a pipe the other one fails with -EBADF. Does not suspend. 0,
+ * -EPERM for a regular file, -EBADF, -EEXIST (the loop watches FD already), -ENOMEM, HOOP_ENOLOOP. */
 HOOP_API HOOP_MUST_CHECK int hoop_stream_open(int fd, const hoop_stream_options *options,
                                               hoop_stream **ret_stream);
 /* Two that are connected with each other. Does not suspend. */
@@ -147,7 +148,9 @@ HOOP_API HOOP_MUST_CHECK int64_t hoop_stream_writev(hoop_stream *stream, const s
                                                     size_t count);
 
 /* Takes all bytes without waiting, whatever the high mark says; also outside of a task. For
- * hoop_stream_drain to follow. -EBUSY while another task's write waits for room, -ENOMEM (nothing was taken). */
+ * hoop_stream_drain to follow. -EBUSY while another task's write waits for room. -ENOMEM: there is
+ * no memory for what the system does not take now; if it has taken a part, the stream is broken,
+ * otherwise nothing has happened. */
 HOOP_API HOOP_MUST_CHECK int64_t hoop_stream_write_nowait(hoop_stream *stream, const void *data,
                                                           size_t size);
 /* If more than write_high wait to be sent, waits until write_low are left. 0. */
@@ -159,7 +162,8 @@ HOOP_API HOOP_MUST_CHECK int64_t hoop_stream_sendfile(hoop_stream *stream, int f
                                                       uint64_t offset, uint64_t count);
 
 /* No more will be written: the other end reads the end once all that was written has gone
- * out. Reading goes on. Over TLS the goodbye is sent; -EOPNOTSUPP for a pipe: close it. Does not wait. 0. */
+ * out. Reading goes on. Over TLS the goodbye is sent; -EOPNOTSUPP for a pipe: close it. Does not
+ * wait. 0; -EBUSY while another task's write waits for room. */
 HOOP_API HOOP_MUST_CHECK int hoop_stream_write_eof(hoop_stream *stream);
 
 /* Bytes that wait to be sent; and all that were taken, or received, so far. Over TLS the

@@ -173,7 +173,8 @@ int channel_append_pieces(struct channel *channel, const struct iovec *pieces, s
         return sent > 0 ? break_writing(channel, (int)appended) : (int)appended;
     channel->bytes_written += (uint64_t)appended;
     int rc = appended > 0 ? flush(channel) : 0;
-    channel->is_full = channel->out.size > channel->write_high;
+    if (channel->out.size > channel->write_high)
+        channel->is_full = true; /* it stays so until there is room: somebody may wait for that */
     return rc == -EAGAIN ? 0 : rc;
 }
 
@@ -378,7 +379,9 @@ int channel_open(struct channel *channel, int fd, bool is_fresh, const hoop_stre
     int rc = hoop_watch_start(loop, &channel->watch, fd);
     if (rc < 0)
         return rc;
-    channel->watch.ready = HOOP_WRITABLE; /* a new one is; the first write finds out */
+    /* A new one is writable; the first write finds out. And who reads from the wrong end of a pipe
+     * has to be told, which the kernel does only when asked. */
+    channel->watch.ready = HOOP_WRITABLE | (channel->is_socket ? 0 : HOOP_READABLE);
     list_init(&channel->item.link);
     io_add(local, &channel->item);
     return 0;

@@ -175,7 +175,7 @@ static void find_unreadable(hoop_transport *transport)
     if (transport->channel.watch.ready & HOOP_HANGUP)
         transport_fail(transport, transport->channel.out.size > 0 ? -EPIPE : 0);
     else
-        transport->is_over = true;
+        hoop_watch_clear(&transport->channel.watch, HOOP_READABLE);
 }
 
 static void read_once(hoop_transport *transport)

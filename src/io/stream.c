@@ -35,6 +35,13 @@ int stream_park(struct stream_wait *wait, const struct wait_kind *kind)
     return wait->stream != NULL ? rc : wait_failed(-EBADF);
 }
 
+int stream_give_way(struct stream_wait *wait)
+{
+    wait->wait.task = NULL; /* nobody can wake it: it goes on by itself */
+    wait_budget_spent();
+    return wait->stream != NULL ? 0 : wait_failed(-EBADF);
+}
+
 /* ---- the end ---- */
 
 static void stream_free(hoop_stream *stream)
@@ -66,6 +73,15 @@ static const struct channel_user stream_user = {
     .what = "a stream",
 };
 
+static void send_away(hoop_link *waiters)
+{
+    for (hoop_link *link; (link = list_pop(waiters)) != NULL;) {
+        struct stream_wait *waiter = CONTAINER_OF(link, struct stream_wait, link);
+        waiter->stream = NULL;
+        wait_wake(&waiter->wait, -EBADF);
+    }
+}
+
 /* Its program lets go of the stream: tasks that wait in it must not look at it any more. */
 static void release(hoop_stream *stream)
 {
@@ -76,11 +92,8 @@ static void release(hoop_stream *stream)
         stream->reader->stream = NULL;
         wait_wake(&stream->reader->wait, -EBADF);
     }
-    for (hoop_link *link; (link = list_pop(&stream->writers)) != NULL;) {
-        struct stream_wait *writer = CONTAINER_OF(link, struct stream_wait, link);
-        writer->stream = NULL;
-        wait_wake(&writer->wait, -EBADF);
-    }
+    send_away(&stream->writers);
+    send_away(&stream->drainers);
 }
 
 static const struct wait_kind close_wait = {"closes a stream", wait_cancel, NULL, NULL};
@@ -129,8 +142,8 @@ void stream_hang_up(hoop_stream *stream, bool abort)
         return;
     if (stream->reader != NULL)
         wait_wake(&stream->reader->wait, 0); /* it will find the end */
-    for (hoop_link *link = stream->writers.next; link != &stream->writers; link = link->next)
-        wait_wake(&CONTAINER_OF(link, struct stream_wait, link)->wait, 0);
+    stream_wake_all(&stream->writers);
+    stream_wake_all(&stream->drainers);
     if (abort)
         channel_abort(&stream->channel);
     else
@@ -152,6 +165,7 @@ int stream_new(int fd, bool is_fresh, const hoop_stream_options *options, hoop_s
     stream->limit =
         options != NULL && options->limit != 0 ? options->limit : HOOP_STREAM_LIMIT_DEFAULT;
     list_init(&stream->writers);
+    list_init(&stream->drainers);
     *ret_stream = stream;
     return 0;
 }
@@ -161,7 +175,7 @@ int hoop_stream_open(int fd, const hoop_stream_options *options, hoop_stream **r
     int rc = io_check_loop(__func__);
     if (rc == 0)
         rc = stream_new(fd, false, options, ret_stream);
-    if (rc < 0 && rc != -EBADF)
+    if (rc < 0 && rc != -EBADF && rc != -EEXIST)
         sys_close(fd);
     return rc;
 }

@@ -9,6 +9,7 @@
 #ifndef IO_STREAM_H
 #define IO_STREAM_H
 
+#include "base/check.h"
 #include "io/channel.h"
 #include "task/wait.h"
 
@@ -30,6 +31,7 @@ struct hoop_stream {
     size_t limit;
     struct stream_wait *reader; /* who waits for something to read; or NULL */
     hoop_link writers;          /* stream_wait.link: who has to wait, the first one's turn it is */
+    hoop_link drainers;         /* the same, but they wait for the others' bytes to go */
     struct closer *closer;      /* who waits for the end of a close; or NULL */
     struct client *client;      /* of a server, which closes the stream; NULL: somebody else does */
     bool is_over;               /* the end was received */
@@ -54,10 +56,22 @@ int stream_check(const hoop_stream *stream, const char *function);
  * -EBADF if the stream is gone. */
 int stream_park(struct stream_wait *wait, const struct wait_kind *kind);
 
+/* Within one read or write that goes on without waiting: has the task used up its turn? Then WAIT,
+ * which stands in the stream, gives the others theirs: 0, or -EBADF if the stream is gone. */
+static inline bool stream_must_give_way(void)
+{
+    if (UNLIKELY(turn.budget <= 1))
+        return true;
+    turn.budget--;
+    return false;
+}
+int stream_give_way(struct stream_wait *wait);
+
 /* stream_read.c */
 void stream_readable(struct channel *channel);
 
 /* stream_write.c */
+void stream_wake_all(hoop_link *waiters);
 void stream_writable(struct channel *channel);
 /* The running task's turn to write: waits for those before it. 0, or as stream_park. */
 int stream_writer_begin(struct stream_wait *writer, hoop_stream *stream);

@@ -123,15 +123,27 @@ static int wait_readable(hoop_stream *stream)
     return rc;
 }
 
+/* Before one more receive of the same read: others are to have their turns, too. */
+static int give_way(hoop_stream *stream)
+{
+    struct stream_wait reader = {.stream = stream};
+    if (!stream_must_give_way())
+        return 0;
+    settle(stream);
+    stream->reader = &reader;
+    int rc = stream_give_way(&reader);
+    if (rc == 0)
+        stream->reader = NULL;
+    return rc;
+}
+
 /* The same, but waits for it. */
 static int64_t fill_waiting(hoop_stream *stream)
 {
-    int64_t received;
-    while ((received = fill(stream)) == -EAGAIN) {
-        int rc = wait_readable(stream);
-        if (rc < 0)
-            return rc;
-    }
+    int rc = give_way(stream);
+    int64_t received = rc;
+    while (rc == 0 && (received = fill(stream)) == -EAGAIN)
+        received = rc = wait_readable(stream);
     return received;
 }
 
@@ -161,12 +173,10 @@ static int64_t done(int64_t result)
 
 static int64_t receive_waiting(hoop_stream *stream, void *buffer, size_t size)
 {
-    int64_t received;
-    while ((received = receive(stream, buffer, size)) == -EAGAIN) {
-        int rc = wait_readable(stream);
-        if (rc < 0)
-            return rc;
-    }
+    int rc = give_way(stream);
+    int64_t received = rc;
+    while (rc == 0 && (received = receive(stream, buffer, size)) == -EAGAIN)
+        received = rc = wait_readable(stream);
     return received;
 }
 
@@ -247,9 +257,9 @@ void hoop_stream_consume(hoop_stream *stream, size_t size)
 
 /* ---- up to a separator ---- */
 
-/* Waits until a separator is buffered: how many bytes end with it, HOOP_ELIMIT,
- * HOOP_EINCOMPLETE at the end, or an error. */
-static int64_t find(hoop_stream *stream, const void *separator, size_t separator_size)
+/* Waits until a separator is buffered: how many bytes end with it, HOOP_ELIMIT if they are more
+ * than MOST, HOOP_EINCOMPLETE at the end, or an error. */
+static int64_t find(hoop_stream *stream, const void *separator, size_t separator_size, size_t most)
 {
     size_t searched = 0; /* bytes that no separator begins in */
     for (;;) {
@@ -260,9 +270,9 @@ static int64_t find(hoop_stream *stream, const void *separator, size_t separator
                                                    : NULL;
         if (found != NULL) {
             size_t length = (size_t)(found - data) + separator_size;
-            return length <= stream->limit ? (int64_t)length : HOOP_ELIMIT;
+            return length <= most ? (int64_t)length : HOOP_ELIMIT;
         }
-        if (size >= stream->limit)
+        if (size > most) /* with just as many it may be the last line */
             return HOOP_ELIMIT;
         if (size >= separator_size)
             searched = size - separator_size + 1;
@@ -272,11 +282,14 @@ static int64_t find(hoop_stream *stream, const void *separator, size_t separator
     }
 }
 
-/* Hands out the LENGTH bytes that find has found, or what it said instead. */
-static int64_t hand_out(hoop_stream *stream, int64_t length, void *buffer, size_t size)
+static size_t lesser(size_t one, size_t other)
 {
-    if (length > 0 && (size_t)length > size)
-        length = HOOP_ELIMIT;
+    return one < other ? one : other;
+}
+
+/* Hands out the LENGTH bytes that find has found, or what it said instead. */
+static int64_t hand_out(hoop_stream *stream, int64_t length, void *buffer)
+{
     if (length > 0)
         return done(take(stream, buffer, (size_t)length));
     if (length != -EBADF) /* else it is gone */
@@ -290,7 +303,8 @@ int64_t hoop_stream_readuntil(hoop_stream *stream, const void *separator, size_t
     int rc = check(stream, separator_size > 0, __func__);
     if (rc < 0)
         return rc;
-    return hand_out(stream, find(stream, separator, separator_size), buffer, size);
+    size_t most = lesser(size, stream->limit);
+    return hand_out(stream, find(stream, separator, separator_size, most), buffer);
 }
 
 int64_t hoop_stream_readline(hoop_stream *stream, void *buffer, size_t size)
@@ -298,10 +312,10 @@ int64_t hoop_stream_readline(hoop_stream *stream, void *buffer, size_t size)
     int rc = check(stream, true, __func__);
     if (rc < 0)
         return rc;
-    int64_t length = find(stream, "\n", 1);
+    int64_t length = find(stream, "\n", 1, lesser(size, stream->limit));
     if (length == HOOP_EINCOMPLETE)
         length = (int64_t)stream->in.size; /* the last line needs none */
-    return hand_out(stream, length, buffer, size);
+    return hand_out(stream, length, buffer);
 }
 
 int64_t hoop_stream_peekuntil(hoop_stream *stream, const void *separator, size_t separator_size,
@@ -310,7 +324,7 @@ int64_t hoop_stream_peekuntil(hoop_stream *stream, const void *separator, size_t
     int rc = check(stream, separator_size > 0, __func__);
     if (rc < 0)
         return rc;
-    int64_t length = find(stream, separator, separator_size);
+    int64_t length = find(stream, separator, separator_size, stream->limit);
     if (length != -EBADF)
         settle(stream);
     if (length > 0)

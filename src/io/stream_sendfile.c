@@ -42,6 +42,8 @@ static int64_t send_by_kernel(struct stream_wait *writer, struct transfer *trans
             advance(transfer, sent);
         else if (sent == 0)
             break; /* the file is shorter than it was */
+        if (sent > 0 && stream_must_give_way())
+            sent = stream_give_way(writer);
         if (sent < 0)
             return sent;
     }

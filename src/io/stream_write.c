@@ -31,16 +31,30 @@ static void wake_first(hoop_stream *stream)
         wait_wake(&CONTAINER_OF(stream->writers.next, struct stream_wait, link)->wait, 0);
 }
 
-void stream_writable(struct channel *channel)
+void stream_wake_all(hoop_link *waiters)
 {
-    wake_first(stream_of(channel));
+    for (hoop_link *link = waiters->next; link != waiters; link = link->next)
+        wait_wake(&CONTAINER_OF(link, struct stream_wait, link)->wait, 0);
 }
 
-/* Not inlined: gcc 12 would warn that the writer stays in the line beyond its function. */
-__attribute__((noinline)) int stream_writer_begin(struct stream_wait *writer, hoop_stream *stream)
+void stream_writable(struct channel *channel)
 {
-    *writer = (struct stream_wait){.stream = stream};
-    list_append(&stream->writers, &writer->link);
+    hoop_stream *stream = stream_of(channel);
+    wake_first(stream);
+    stream_wake_all(&stream->drainers);
+}
+
+/* Not inlined: gcc 12 would warn that WAIT stays in the line beyond its function. */
+static __attribute__((noinline)) void stand_in_line(struct stream_wait *wait, hoop_link *line,
+                                                    hoop_stream *stream)
+{
+    *wait = (struct stream_wait){.stream = stream};
+    list_append(line, &wait->link);
+}
+
+int stream_writer_begin(struct stream_wait *writer, hoop_stream *stream)
+{
+    stand_in_line(writer, &stream->writers, stream);
     while (!is_first(writer)) {
         int rc = stream_park(writer, &write_wait);
         if (rc < 0)
@@ -59,8 +73,11 @@ void stream_writer_end(struct stream_wait *writer)
 {
     bool was_first = writer->stream != NULL && is_first(writer);
     list_remove(&writer->link);
-    if (was_first)
-        wake_first(writer->stream);
+    if (!was_first)
+        return;
+    wake_first(writer->stream);
+    if (list_is_empty(&writer->stream->writers))
+        stream_wake_all(&writer->stream->drainers);
 }
 
 /* ---- what is still to be written ---- */
@@ -220,13 +237,14 @@ int hoop_stream_drain(hoop_stream *stream)
     if (rc < 0)
         return rc;
     struct channel *channel = &stream->channel;
-    if (!list_is_empty(&stream->writers) || channel->out.size > channel->write_high) {
-        struct stream_wait writer;
-        rc = stream_writer_begin(&writer, stream);
+    /* What writers keep in their own memory waits as well. */
+    if (channel->out.size > channel->write_high || !list_is_empty(&stream->writers)) {
+        struct stream_wait drainer;
+        stand_in_line(&drainer, &stream->drainers, stream);
         while (rc == 0 && channel->write_error == 0 && !channel->is_closing &&
-               channel->out.size > channel->write_low)
-            rc = stream_writer_wait(&writer);
-        stream_writer_end(&writer);
+               (channel->out.size > channel->write_low || !list_is_empty(&stream->writers)))
+            rc = stream_writer_wait(&drainer);
+        list_remove(&drainer.link);
         if (rc < 0)
             return rc;
     }

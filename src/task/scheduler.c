@@ -219,6 +219,7 @@ void hoop_call_on_thread_stack(void (*fn)(void *arg), void *arg)
     struct root_call call = {fn, arg, &task->coro};
     scheduler->call = &call;
     make_root_current(scheduler);
+    turn.context = &task->context;
     coro_switch(&task->coro, &scheduler->root);
     make_current(scheduler, task);
     turn.budget = budget;
