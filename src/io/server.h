@@ -59,7 +59,7 @@ struct hoop_server {
     struct io_item item;
     hoop_loop *loop;
     struct service service;
-    hoop_server_options options; /* with a reference to the TLS */
+    hoop_server_options options; /* with a reference to the TLS; what sockets inherit is done */
     hoop_context *context;       /* of who made it, for its clients; a reference, or NULL */
     struct socket_file file;
     struct listener *listeners; /* owned */
@@ -104,5 +104,9 @@ void accepting_stop(hoop_server *server);
 void accepting_retry(hoop_server *server);
 
 void server_unref(hoop_server *server);
+
+/* server_end.c */
+/* A client has left: if that was the last one of a closed server, who waits for it goes on. */
+void server_tell_waiters(hoop_server *server);
 
 #endif

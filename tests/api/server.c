@@ -106,6 +106,42 @@ IN_A_TASK(many_clients_that_come_at_once_are_all_served)
     end_server(server);
 }
 
+struct socket_options {
+    int no_delay, keep_alive;
+};
+
+static int64_t note_options(hoop_stream *stream, void *arg)
+{
+    struct socket_options *options = arg;
+    socklen_t size = sizeof(int);
+    int fd = hoop_stream_fd(stream);
+    assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &options->no_delay, &size), 0);
+    assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &options->keep_alive, &size), 0);
+    return 0;
+}
+
+static struct socket_options options_with(hoop_stream_options stream_options)
+{
+    struct socket_options found = {-1, -1};
+    hoop_server *server =
+        serve_with(note_options, &found, &(hoop_server_options){.stream = stream_options});
+    hoop_stream *stream = connect_to(server);
+    assert_is_at_end(stream);
+    assert_int_equal(hoop_stream_close(stream), 0);
+    end_server(server);
+    return found;
+}
+
+IN_A_TASK(clients_have_the_socket_options_that_were_asked_for)
+{
+    struct socket_options found = options_with((hoop_stream_options){0});
+    assert_int_equal(found.no_delay, 1);
+    assert_int_equal(found.keep_alive, 0);
+    found = options_with((hoop_stream_options){.nagle = true, .keep_alive = true});
+    assert_int_equal(found.no_delay, 0);
+    assert_int_equal(found.keep_alive, 1);
+}
+
 /* ---- clients that behave badly ---- */
 
 static void connect_and_reset(uint16_t port)
@@ -388,6 +424,7 @@ int main(void)
         BEHAVIOUR(a_function_may_close_its_stream_itself),
         BEHAVIOUR(a_detached_stream_is_another_ones_and_is_not_counted),
         BEHAVIOUR(many_clients_that_come_at_once_are_all_served),
+        BEHAVIOUR(clients_have_the_socket_options_that_were_asked_for),
         BEHAVIOUR(clients_that_reset_at_once_or_say_nothing_disturb_nobody),
         BEHAVIOUR(an_error_of_a_clients_function_goes_to_the_exception_handler),
         BEHAVIOUR(that_a_connection_broke_or_a_task_was_cancelled_is_no_news),
