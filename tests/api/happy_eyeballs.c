@@ -31,6 +31,7 @@ static struct {
 
 typedef int lookup_fn(const char *, const char *, const struct addrinfo *, struct addrinfo **);
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): the system's are reserved */
 int getaddrinfo(const char *restrict host, const char *restrict service,
                 const struct addrinfo *restrict hints, struct addrinfo **restrict ret_list)
 {
@@ -70,6 +71,7 @@ static int connect_locally(int fd, int family, uint16_t port)
                              : (int)syscall(SYS_connect, fd, &six, sizeof six);
 }
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): the system's are reserved */
 int connect(int fd, __CONST_SOCKADDR_ARG any_address, socklen_t size)
 {
     const struct sockaddr *address = any_address.__sockaddr__;

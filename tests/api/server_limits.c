@@ -13,6 +13,7 @@
 /* The errors of the next calls of accept4, 0 at the end. */
 static const int *accept_errors;
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): the system's are reserved */
 int accept4(int fd, __SOCKADDR_ARG address, socklen_t *restrict size, int flags)
 {
     if (accept_errors == NULL || *accept_errors == 0)
@@ -146,57 +147,102 @@ IN_A_TASK(the_exception_handler_may_free_the_server)
 
 /* ---- each call fails ---- */
 
-/* One life of a server and a client; each step's error ends it. */
-static int64_t live(hoop_server **server, hoop_stream **stream)
+/* How a server and its client find each other. */
+struct way {
+    int64_t (*start)(hoop_server **server);
+    int64_t (*open)(const hoop_server *server, hoop_stream **stream);
+};
+
+static int64_t start_everywhere(hoop_server **server)
 {
-    char text[8];
-    int64_t rc = hoop_start_server(echo, NULL, "127.0.0.1", 0, NULL, server);
-    if (rc < 0)
-        return rc;
-    rc = hoop_open_connection("127.0.0.1", port_of(*server), NULL, stream);
-    if (rc == 0)
-        rc = hoop_stream_write(*stream, "hello", 5);
-    if (rc >= 0)
-        rc = hoop_stream_readexactly(*stream, text, 5);
-    return rc;
+    return hoop_start_server(echo, NULL, NULL, 0, NULL, server);
 }
 
-static int64_t live_and_die(void *arg)
+static int64_t open_port(const hoop_server *server, hoop_stream **stream)
+{
+    return hoop_open_connection("127.0.0.1", port_of(server), NULL, stream);
+}
+
+static char path[64];
+
+static int64_t start_at_path(hoop_server **server)
+{
+    const hoop_server_options options = {.unix_mode = 0600};
+    return hoop_start_unix_server(echo, NULL, path, &options, server);
+}
+
+static int64_t open_path(const hoop_server *server, hoop_stream **stream)
+{
+    (void)server;
+    return hoop_open_unix_connection(path, NULL, stream);
+}
+
+static int64_t start_on_fd(hoop_server **server)
+{
+    uint16_t port;
+    int fd = listen_plainly(8, &port);
+    return hoop_start_server_fds(echo, NULL, &fd, 1, NULL, server);
+}
+
+static struct way by_port = {start_everywhere, open_port}, by_path = {start_at_path, open_path},
+                  by_fd = {start_on_fd, open_port};
+
+/* One life of a server and a client; each step's error ends it. */
+static int64_t live(const struct way *way, hoop_server **server, hoop_stream **stream)
+{
+    char text[8];
+    int64_t rc = way->start(server);
+    if (rc == 0)
+        rc = way->open(*server, stream);
+    if (rc == 0)
+        rc = hoop_stream_write(*stream, "hello", 5);
+    return rc >= 0 ? hoop_stream_readexactly(*stream, text, 5) : rc;
+}
+
+static int64_t live_and_die(void *way)
 {
     hoop_server *server = NULL;
     hoop_stream *stream = NULL;
-    (void)arg;
-    int64_t rc = live(&server, &stream);
+    int64_t rc = live(way, &server, &stream);
     int64_t closed = hoop_stream_close(stream);
     int64_t ended = server != NULL ? hoop_server_shutdown(server, 10) : 0;
     hoop_server_free(server);
-    return rc < 0 ? rc : closed < 0 ? closed : ended; /* 0 */
+    return rc < 0 ? rc : closed < 0 ? closed : ended;
 }
 
-static int run_life(void *arg)
+static int run_life(void *way)
 {
     struct reports reports = {0};
-    (void)arg;
     hoop_loop *loop = hoop_new_event_loop_with(
         &(hoop_loop_options){.clock = HOOP_CLOCK_VIRTUAL, .no_overflow_report = true});
     if (loop == NULL)
         return hoop_last_error();
     hoop_set_exception_handler(loop, reports_add, &reports);
-    int64_t rc = hoop_run_until_complete(loop, live_and_die, NULL);
+    int64_t rc = hoop_run_until_complete(loop, live_and_die, way);
     hoop_close(loop);
     return (int)rc;
+}
+
+static struct way *const ways[] = {&by_port, &by_path, &by_fd};
+
+static void fail_each_in_all_ways(unsigned kinds, unsigned least)
+{
+    snprintf(path, sizeof path, "/tmp/hoop-limits-%d", getpid());
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
+        assert_true(fail_each(kinds, run_life, ways[i]) > least);
+    unlink(path); /* it is left if the server could not look whether it was its own */
 }
 
 static void memory_may_fail_anywhere(void **state)
 {
     (void)state;
-    assert_true(fail_each(HOOP_FAIL_ALLOCATION, run_life, NULL) > 10);
+    fail_each_in_all_ways(HOOP_FAIL_ALLOCATION, 10);
 }
 
 static void the_system_may_fail_anywhere(void **state)
 {
     (void)state;
-    assert_true(fail_each(HOOP_FAIL_SYSCALL, run_life, NULL) > 20);
+    fail_each_in_all_ways(HOOP_FAIL_SYSCALL, 20);
 }
 
 static void everything_may_fail_often(void **state)
@@ -204,7 +250,7 @@ static void everything_may_fail_often(void **state)
     (void)state;
     for (uint64_t seed = 1; seed <= 300; seed++) {
         hoop_testing_fail_randomly(HOOP_FAIL_ALLOCATION | HOOP_FAIL_SYSCALL, seed, 10);
-        (void)run_life(NULL);
+        (void)run_life(&by_port);
         hoop_testing_fail_randomly(0, 0, 0);
     }
 }

@@ -48,7 +48,7 @@ static int bind_plainly(const char *path, int type)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
-    strcpy(address.sun_path, path);
+    memcpy(address.sun_path, path, strlen(path) + 1);
     assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
     if (type == SOCK_STREAM)
         assert_int_equal(listen(fd, 1), 0);
