@@ -70,12 +70,15 @@ HOOP_API HOOP_MUST_CHECK int hoop_listen_fds(int *ret_first);
 
 /* ---- serving -------------------------------------------------------------- */
 
-/* Begins to accept, if options.do_not_serve was set. 0, HOOP_ESHUTDOWN once it is closed. */
+/* Begins to accept, if options.do_not_serve was set; clients that came before have waited. 0,
+ * HOOP_ESHUTDOWN once it is closed, -ENOMEM. */
 HOOP_API HOOP_MUST_CHECK int hoop_server_start_serving(hoop_server *server);
 HOOP_API bool hoop_server_is_serving(const hoop_server *server);
 
-/* Serves until the task is cancelled, then closes the server, waits for its clients as hoop_server_shutdown
- * with no grace does, and frees it: returns -ECANCELED, or 0 if another task has closed it. */
+/* Serves until the task is cancelled, then closes the server, and ends its clients as hoop_server_shutdown
+ * with no grace does: -ECANCELED. If another task closes the server, waits for the last client:
+ * 0. Frees the server, also if it cannot begin to serve (-ENOMEM ...), but not where it must not
+ * be called: HOOP_ENOTASK, -EDEADLK in a client's task. */
 HOOP_API HOOP_MUST_CHECK int hoop_server_serve_forever(hoop_server *server);
 
 /* The address it listens on, the INDEXth; -ENOENT beyond the last. */
@@ -89,13 +92,15 @@ HOOP_API size_t hoop_server_client_count(const hoop_server *server);
 /* Stops accepting, and closes the listening sockets. Clients go on. Does not suspend; a second
  * time nothing happens. */
 HOOP_API void hoop_server_close(hoop_server *server);
-/* Waits until it is closed and its last client has gone. 0, -ECANCELED. */
+/* Waits until it is closed and its last client has gone. 0, -ECANCELED; -EDEADLK in a client's
+ * task. */
 HOOP_API HOOP_MUST_CHECK int hoop_server_wait_closed(hoop_server *server);
 
 /* The graceful end: stops accepting, lets clients finish for GRACE seconds (INFINITY: as long
  * as it takes), then cancels their tasks, and waits for those. 0, or how many clients had to be
  * cancelled; -ECANCELED if it was cancelled itself: then the clients are cancelled at once, and
- * still waited for. -EINVAL for a negative or NaN time. */
+ * still waited for. -EINVAL for a negative or NaN time, -EDEADLK in a client's task,
+ * -ENOMEM if the time cannot be kept: as if it had been cancelled. */
 HOOP_API HOOP_MUST_CHECK int64_t hoop_server_shutdown(hoop_server *server, double grace);
 
 /* Closes the connections of all clients, after what waits was sent, or at once. Their tasks
@@ -103,8 +108,8 @@ HOOP_API HOOP_MUST_CHECK int64_t hoop_server_shutdown(hoop_server *server, doubl
 HOOP_API void hoop_server_close_clients(hoop_server *server);
 HOOP_API void hoop_server_abort_clients(hoop_server *server);
 
-/* Closes it and lets go of it: clients go on, and its memory goes with the last of them.
- * NULL is allowed. */
+/* Closes it and lets go of it: clients go on, and its memory goes with the last of them. A server
+ * that is not freed goes with its loop. NULL is allowed. */
 HOOP_API void hoop_server_free(hoop_server *server);
 
 /* The client's function gives STREAM to somebody else, who closes it: it is no more closed
