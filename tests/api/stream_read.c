@@ -3,8 +3,8 @@
  * Reading some bytes of a stream, its end, and who may read.
  */
 #include "reports.h"
-#include "stderr_capture.h"
 #include "stream_peer.h"
+#include "stderr_capture.h"
 
 #include <math.h>
 
@@ -58,7 +58,8 @@ static void read_in_pieces_of(size_t size)
         assert_true(received > 0 && (size_t)received <= size);
         assert_bytes(buffer, (size_t)received, position);
         position += (size_t)received;
-        assert_int_equal(hoop_stream_bytes_read(stream), position + hoop_stream_buffered(stream));
+        assert_int_equal(hoop_stream_bytes_read(stream),
+                         position + hoop_stream_buffered(stream));
     }
     assert_int_equal(position, LARGE);
     stream_and_peer_end(stream, peer);

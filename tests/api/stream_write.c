@@ -221,8 +221,7 @@ static void callbacks_may_write_without_waiting(void **state)
 IN_A_TASK(several_writers_take_turns_and_are_not_mixed)
 {
     enum { WRITERS = 12 };
-    const size_t sizes[WRITERS] = {300000, 10,    200000, 1,    0,     70000,
-                                   65536,  65537, 5,      1000, 90000, 3};
+    const size_t sizes[WRITERS] = {300000, 10, 200000, 1, 0, 70000, 65536, 65537, 5, 1000, 90000, 3};
     int peer;
     hoop_task *tasks[WRITERS];
     struct transfer transfers[WRITERS];
