@@ -91,7 +91,7 @@ HOOP_API void hoop_datagram_close(hoop_datagram *socket);
  * functions above that send and receive (-EBUSY). */
 typedef struct hoop_datagram_protocol {
     void (*connection_made)(void *arg, hoop_datagram *socket);
-    /* DATA is valid during the call. */
+    /* DATA is valid during the call; 64 KiB at most, as no datagram over IP is longer. */
     void (*datagram_received)(void *arg, const void *data, size_t size, const hoop_address *from);
     /* Of an earlier datagram: -ECONNREFUSED ... Or one that waited could not be sent. */
     void (*error_received)(void *arg, int error);

@@ -6,8 +6,10 @@
  * without waiting, and -EAGAIN takes it down. How long a datagram is says nothing; but if a
  * batch comes back with fewer than were asked for, that was all.
  *
- * There is one case in which the system does not tell when there is room again: a Unix socket
- * that is not connected to the one it sends to. There a timer tries again.
+ * There are two cases in which the system does not tell when there is room again, and a timer has
+ * to try: a Unix socket that is not connected to the one it sends to; and a connected one with
+ * io_uring, which takes the failure of a send for a wake-up, so that the next one follows at
+ * once: there the first false alarm is the last one.
  */
 #include "io/datagram.h"
 
@@ -31,7 +33,9 @@
 /* There was no room for a datagram to TO: -EAGAIN, and news will come; or -ENOMEM. */
 static int send_blocked(hoop_datagram *socket, const hoop_address *to)
 {
-    if (socket->is_unix && to != NULL) {
+    bool is_again = socket->is_blocked;
+    socket->is_blocked = true;
+    if (socket->is_unix && (to != NULL || is_again)) {
         int rc =
             hoop_timer_start(socket->loop, &socket->retry, hoop_time_ns(socket->loop) + RETRY_NS);
         return rc < 0 ? rc : -EAGAIN;
@@ -46,7 +50,10 @@ int64_t datagram_send_now(hoop_datagram *socket, const void *data, size_t size,
     if (!datagram_may_send(socket))
         return -EAGAIN;
     int64_t sent = sys_send_to(socket->watch.fd, data, size, to);
-    return sent == -EAGAIN ? send_blocked(socket, to) : sent;
+    if (sent == -EAGAIN)
+        return send_blocked(socket, to);
+    socket->is_blocked = false;
+    return sent;
 }
 
 /* Of a batch, as the system wants it. */
@@ -102,7 +109,10 @@ int64_t datagram_send_batch(hoop_datagram *socket, const hoop_message *messages,
     struct batch batch;
     unsigned asked = batch_init(&batch, messages, count, false);
     int sent = sys_send_messages(socket->watch.fd, batch.headers, asked);
-    return sent == -EAGAIN ? send_blocked(socket, messages->address) : sent;
+    if (sent == -EAGAIN)
+        return send_blocked(socket, messages->address);
+    socket->is_blocked = false;
+    return sent;
 }
 
 /* ---- news ---- */

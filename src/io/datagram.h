@@ -27,6 +27,7 @@ struct hoop_datagram {
     hoop_loop *loop;
     struct io_item item;
     bool is_unix;
+    bool is_blocked;                /* the last send found no room */
     struct datagram_wait *receiver; /* who waits for a datagram; or NULL */
     hoop_link senders;         /* datagram_wait.link: who has to wait, the first one's turn it is */
     hoop_timer retry;          /* armed while a Unix socket that is sent to has no room */
