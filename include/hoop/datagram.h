@@ -87,8 +87,9 @@ HOOP_API void hoop_datagram_close(hoop_datagram *socket);
 /* ---- with callbacks ------------------------------------------------------- */
 
 /* asyncio's DatagramProtocol. ARG is what hoop_create_datagram_endpoint was given. Any but
- * datagram_received may be NULL. Called from the loop, not from a task. Its socket is not for the
- * functions above that send and receive (-EBUSY). */
+ * datagram_received may be NULL. Called from the loop, not from a task, with the context
+ * variables of who made the socket, which is not for the functions above that send and receive
+ * (-EBUSY). */
 typedef struct hoop_datagram_protocol {
     void (*connection_made)(void *arg, hoop_datagram *socket);
     /* DATA is valid during the call; 64 KiB at most, as no datagram over IP is longer. */

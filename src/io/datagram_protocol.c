@@ -18,6 +18,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/context.h"
 #include "base/list.h"
 
 /* No datagram over IP is longer. */
@@ -40,7 +41,8 @@ struct endpoint {
     hoop_datagram *socket;
     const hoop_datagram_protocol *protocol;
     void *arg;
-    hoop_ready ready; /* queued when there is something to tell or to send */
+    hoop_context *context; /* of who made it, for the callbacks; a reference, or NULL */
+    hoop_ready ready;      /* queued when there is something to tell or to send */
     hoop_link queue;
     size_t queue_size; /* bytes of data in it */
     unsigned queue_count;
@@ -191,12 +193,17 @@ static void lose(struct endpoint *endpoint, int error)
 {
     const hoop_datagram_protocol *protocol = endpoint->protocol;
     void *arg = endpoint->arg;
+    hoop_context *context = endpoint->context;
     queue_drop(endpoint);
     hoop_ready_remove(&endpoint->ready);
     datagram_free(endpoint->socket);
     alloc_free(endpoint);
-    if (protocol->connection_lost != NULL)
+    if (protocol->connection_lost != NULL) {
+        hoop_context **outer = context_enter(&context);
         protocol->connection_lost(arg, error);
+        context_enter(outer);
+    }
+    context_unref(context);
 }
 
 static void run(hoop_ready *ready)
@@ -208,11 +215,13 @@ static void run(hoop_ready *ready)
         lose(endpoint, 0);
         return;
     }
+    hoop_context **outer = context_enter(&endpoint->context);
     if (error < 0)
         tell_error(endpoint, error);
     flush(endpoint);
     if (!endpoint->is_closed)
         receive(endpoint);
+    context_enter(outer);
 }
 
 void endpoint_news(hoop_datagram *socket, unsigned events)
@@ -247,6 +256,15 @@ void endpoint_loop_closes(hoop_datagram *socket)
     lose(socket->endpoint, was_closed ? 0 : HOOP_ECLOSED);
 }
 
+/* Outside of the task that made it. */
+static void tell_that_made(void *arg)
+{
+    struct endpoint *endpoint = arg;
+    hoop_context **outer = context_enter(&endpoint->context);
+    endpoint->protocol->connection_made(endpoint->arg, endpoint->socket);
+    context_enter(outer);
+}
+
 int hoop_create_datagram_endpoint(const hoop_datagram_protocol *protocol, void *arg,
                                   const hoop_address *local, const hoop_address *remote,
                                   const hoop_datagram_options *options, hoop_datagram **ret_socket)
@@ -270,11 +288,12 @@ int hoop_create_datagram_endpoint(const hoop_datagram_protocol *protocol, void *
     endpoint->socket = socket;
     endpoint->protocol = protocol;
     endpoint->arg = arg;
+    endpoint->context = context_capture();
     hoop_ready_init(&endpoint->ready, run);
     list_init(&endpoint->queue);
     socket->endpoint = endpoint;
     *ret_socket = socket;
     if (protocol->connection_made != NULL)
-        protocol->connection_made(arg, socket);
+        hoop_call_on_thread_stack(tell_that_made, endpoint);
     return 0;
 }

@@ -365,6 +365,62 @@ static void a_loop_that_is_closed_says_goodbye_to_the_protocol(void **state)
     }
 }
 
+/* ---- where the callbacks run ---- */
+
+static char none[] = "none";
+static const hoop_context_var number = {.name = "number", .default_value = none};
+
+/* Notes which value it sees, and whether a task runs. */
+static void note(struct record *record)
+{
+    char text[32];
+    const char *value = hoop_context_get(&number);
+    snprintf(text, sizeof text, "%s%s", value, hoop_current_task() != NULL ? "(task)" : "");
+    record_add(record, text);
+}
+
+static void note_made(void *arg, hoop_datagram *socket)
+{
+    (void)socket;
+    note(arg);
+}
+
+static void note_received(void *arg, const void *data, size_t size, const hoop_address *from)
+{
+    (void)data;
+    (void)size;
+    (void)from;
+    note(arg);
+}
+
+static void note_lost(void *arg, int error)
+{
+    (void)error;
+    note(arg);
+}
+
+IN_A_TASK(callbacks_run_in_the_context_of_who_made_it_and_in_no_task)
+{
+    static const hoop_datagram_protocol notes = {.connection_made = note_made,
+                                                 .datagram_received = note_received,
+                                                 .connection_lost = note_lost};
+    static char one[] = "one", two[] = "two";
+    struct record record = {""};
+    hoop_address address;
+    hoop_datagram *socket;
+    assert_true(address_here(AF_INET, &address));
+    assert_int_equal(hoop_context_set(&number, one), 0);
+    assert_int_equal(hoop_create_datagram_endpoint(&notes, &record, &address, NULL, NULL, &socket),
+                     0);
+    assert_int_equal(hoop_context_set(&number, two), 0);
+    address = local_address(socket);
+    assert_int_equal(hoop_datagram_sendto(socket, "a", 1, &address), 0);
+    let_others_wait();
+    hoop_datagram_close(socket);
+    let_one_iteration_pass();
+    assert_record(&record, "one one one");
+}
+
 /* ---- floods ---- */
 
 IN_A_TASK(a_flood_keeps_nobody_waiting)
@@ -400,6 +456,7 @@ int main(void)
         BEHAVIOUR(a_socket_can_be_closed_by_an_error),
         BEHAVIOUR(a_socket_can_be_closed_as_soon_as_it_is_made),
         BEHAVIOUR(a_loop_that_is_closed_says_goodbye_to_the_protocol),
+        BEHAVIOUR(callbacks_run_in_the_context_of_who_made_it_and_in_no_task),
         BEHAVIOUR(a_flood_keeps_nobody_waiting),
     };
     return cmocka_run_group_tests_name("datagram_protocol", tests, NULL, NULL);
