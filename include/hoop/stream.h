@@ -185,9 +185,13 @@ HOOP_API void hoop_stream_abort(hoop_stream *stream);
 /* ---- TLS ------------------------------------------------------------------ */
 
 /* Goes on in TLS, as the one that TLS is made for, client or server. SERVER_NAME is the
- * client's: whose certificate is asked for. All that was written before is sent in the clear first. Bytes that came
- * in the clear and were not read are an attack or a mistake: -EPROTO, and nothing is changed. Suspends; a cancellation point. 0, HOOP_ETLS,
- * HOOP_ECERTIFICATE, -ETIMEDOUT ...: the stream is then of no more use but to be closed. */
+ * client's: whose certificate is asked for. All that was written before is sent in the clear
+ * first, and others who write meanwhile wait for the end of the handshake. Bytes that came in the clear
+ * and were not read are an attack or a mistake: -EPROTO, and nothing is changed; as after -EBUSY
+ * (another task reads), -EALREADY, -EPIPE (no more can be written), -EOPNOTSUPP (a pipe),
+ * -EINVAL (a client without a name). Suspends; a cancellation point. 0; HOOP_ETLS,
+ * HOOP_ECERTIFICATE, HOOP_ECUT, -ETIMEDOUT ...: the stream is then of no more use but to be
+ * closed. */
 HOOP_API HOOP_MUST_CHECK int hoop_stream_start_tls(hoop_stream *stream, hoop_tls *tls,
                                                    const char *server_name);
 

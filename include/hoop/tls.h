@@ -26,34 +26,41 @@ typedef enum hoop_tls_version {
 
 /* All zero is the default. Strings are used during the call only. */
 typedef struct hoop_tls_options {
-    const char *certificate; /* file with our certificate and its chain, PEM; a server needs one,
-                                a client may be asked for one */
-    const char *key;       /* file with its private key, PEM, without a password; NULL: it is in the
-                                CERTIFICATE file */
-    const char *authority; /* file or folder (as c_rehash makes it) with the certificates of those
-                                whom we trust, PEM; NULL: a client trusts the system's, a server nobody */
-    bool no_verify;        /* a client takes any certificate: for tests, an attacker may listen */
-    bool
-        require_client; /* a server takes clients with a certificate that AUTHORITY has signed only */
+    /* A file with our certificate and its chain, PEM; a server needs one, a client may be asked
+     * for one. */
+    const char *certificate;
+    /* A file with its private key, PEM, without a password; NULL: it is in the CERTIFICATE
+     * file. */
+    const char *key;
+    /* A file, or a folder (as c_rehash makes it), with the certificates of those whom we trust,
+     * PEM; NULL: a client trusts the system's, a server nobody. A server that has one asks its
+     * clients for certificates, and takes those without one unless REQUIRE_CLIENT is set. */
+    const char *authority;
+    bool no_verify;      /* a client takes any certificate: for tests, an attacker may listen */
+    bool require_client; /* a server takes only clients whose certificate AUTHORITY has signed */
+    bool no_tickets;     /* a server lets no session be resumed */
     hoop_tls_version least;
-    const char *const *alpn; /* application protocols, the preferred one first, NULL at the end:
-                                {"h2", "http/1.1", NULL}; NULL: none */
-    bool no_tickets;         /* a server lets no session be resumed */
+    /* Application protocols, the preferred one first, NULL at the end: {"h2", "http/1.1", NULL};
+     * NULL: none. The server's preference counts; a client that offers others only is refused. */
+    const char *const *alpn;
 } hoop_tls_options;
 
 /* For clients, and for servers. OPTIONS may be NULL for a client. NULL on failure:
  * hoop_last_error is -ENOENT or -EACCES (a file), HOOP_ETLS (what is in it; hoop_error_message
- * in a task and hoop_tls_last_message tell more), -EINVAL, -ENOMEM. Reads files: blocks. Callable from any thread. */
+ * in a task and hoop_tls_last_message tell more), -EINVAL, -ENOMEM. Reads files: blocks.
+ * Callable from any thread. */
 HOOP_API HOOP_MUST_CHECK hoop_tls *hoop_tls_client_new(const hoop_tls_options *options);
 HOOP_API HOOP_MUST_CHECK hoop_tls *hoop_tls_server_new(const hoop_tls_options *options);
 
-/* Another certificate for a server, chosen when a client asks for NAME (SNI; "*.example.org"
- * stands for one label). OTHER is a server's, and stays alive as long as TLS. 0, -EINVAL, -ENOMEM. Not
- * while connections are made with it. */
+/* What a server is for a client that asks for NAME (SNI; "*.example.org" stands for one label):
+ * OTHER, with its certificate and its options. Who asks for another name, or none, gets TLS
+ * itself. OTHER is a server's without such names, and stays alive as long as TLS. 0, -EINVAL,
+ * -ENOMEM. Not while connections are made with it. */
 HOOP_API HOOP_MUST_CHECK int hoop_tls_add_name(hoop_tls *tls, const char *name, hoop_tls *other);
 
 /* The OpenSSL context behind it, an SSL_CTX, borrowed, for settings that are not here. Not
- * while connections are made with it. */
+ * while connections are made with it. Callbacks that are set there cannot await; the app data
+ * is hoop's. */
 HOOP_API struct ssl_ctx_st *hoop_tls_context(hoop_tls *tls);
 
 /* One more reference, and one less; connections hold their own. From any thread; NULL is

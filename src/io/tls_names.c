@@ -112,10 +112,11 @@ static int add(hoop_tls *tls, char *name, hoop_tls *other)
     return 0;
 }
 
+/* As OTHER has no names of its own, references cannot go round in a circle. */
 int hoop_tls_add_name(hoop_tls *tls, const char *name, hoop_tls *other)
 {
-    if (!tls->is_server || !other->is_server || tls == other || name[0] == '\0' ||
-        strlen(name) >= NAME_MAX_SIZE)
+    if (!tls->is_server || !other->is_server || other->name_count > 0 || tls == other ||
+        name[0] == '\0' || strlen(name) >= NAME_MAX_SIZE)
         return -EINVAL;
     return add(tls, alloc_string(name), other);
 }

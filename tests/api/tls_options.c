@@ -286,6 +286,8 @@ static void a_name_needs_a_server_and_another_one(void **state)
     assert_int_equal(hoop_tls_add_name(client, "example.com", server), -EINVAL);
     assert_int_equal(hoop_tls_add_name(server, "example.com", server), -EINVAL);
     assert_int_equal(hoop_tls_add_name(server, "", other), -EINVAL);
+    assert_int_equal(hoop_tls_add_name(server, "example.com", other), 0);
+    assert_int_equal(hoop_tls_add_name(other, "example.net", server), -EINVAL);
     hoop_tls_unref(server);
     hoop_tls_unref(other);
     hoop_tls_unref(client);
