@@ -19,10 +19,10 @@
 extern const struct channel_kind channel_tls;
 
 /* CHANNEL, which is open and plain and has nothing in `out`, goes on in TLS, as the client or the
- * server that TLS is for. SERVER_NAME is the client's, a name or a literal address; NULL only
+ * server that CONTEXT is for. SERVER_NAME is the client's, a name or a literal address; NULL only
  * if it verifies nothing. Sends nothing yet; until the handshake is done nothing can be received
  * or sent. 0, -EINVAL, -ENOMEM: then CHANNEL is as it was. */
-int tls_start(struct channel *channel, hoop_tls *tls, const char *server_name);
+int tls_start(struct channel *channel, hoop_tls *context, const char *server_name);
 
 /* Suspends the running task until the handshake is done, at most channel->tls_timeout. 0; HOOP_ETLS
  * or HOOP_ECERTIFICATE, with a message (hoop_error_message), HOOP_ECUT, -ETIMEDOUT,
