@@ -16,6 +16,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "io/stream.h"
+#include "io/tls.h"
 
 /* Reads of this size go into the caller's memory directly: fewer bytes are copied quicker than
  * the system is asked a second time whether that was all. */
@@ -161,10 +162,10 @@ static int check(const hoop_stream *stream, bool is_valid, const char *function)
 }
 
 /* The end of each read: RESULT, an error being an await's. */
-static int64_t done(int64_t result)
+static int64_t done(const hoop_stream *stream, int64_t result)
 {
     if (UNLIKELY(result < 0))
-        return wait_failed((int)result);
+        return tls_failed(&stream->channel, (int)result);
     wait_spend();
     return result;
 }
@@ -187,12 +188,12 @@ int64_t hoop_stream_read(hoop_stream *stream, void *buffer, size_t size)
         return rc;
     if (stream->in.size == 0) {
         if (size >= DIRECT_SIZE)
-            return done(receive_waiting(stream, buffer, size));
+            return done(stream, receive_waiting(stream, buffer, size));
         int64_t received = fill_waiting(stream);
         if (received <= 0)
-            return done(received);
+            return done(stream, received);
     }
-    return done(take(stream, buffer, size));
+    return done(stream, take(stream, buffer, size));
 }
 
 /* Waits until SIZE bytes are buffered: 0, HOOP_EINCOMPLETE at the end, or an error. */
@@ -230,11 +231,11 @@ int64_t hoop_stream_readexactly(hoop_stream *stream, void *buffer, size_t size)
     if (rc < 0)
         return rc;
     if (size > stream->limit)
-        return done(read_large(stream, buffer, size));
+        return done(stream, read_large(stream, buffer, size));
     int64_t gathered = gather(stream, size);
     if (gathered < 0 || size == 0)
-        return done(gathered);
-    return done(take(stream, buffer, size));
+        return done(stream, gathered);
+    return done(stream, take(stream, buffer, size));
 }
 
 int64_t hoop_stream_peek(hoop_stream *stream, size_t size, const void **ret_data)
@@ -244,10 +245,10 @@ int64_t hoop_stream_peek(hoop_stream *stream, size_t size, const void **ret_data
         return rc;
     int64_t gathered = gather(stream, size);
     if (gathered < 0 && gathered != HOOP_EINCOMPLETE)
-        return done(gathered);
+        return done(stream, gathered);
     settle(stream);
     *ret_data = buffer_data(&stream->in);
-    return done((int64_t)stream->in.size);
+    return done(stream, (int64_t)stream->in.size);
 }
 
 void hoop_stream_consume(hoop_stream *stream, size_t size)
@@ -291,10 +292,10 @@ static size_t lesser(size_t one, size_t other)
 static int64_t hand_out(hoop_stream *stream, int64_t length, void *buffer)
 {
     if (length > 0)
-        return done(take(stream, buffer, (size_t)length));
+        return done(stream, take(stream, buffer, (size_t)length));
     if (length != -EBADF) /* else it is gone */
         settle(stream);
-    return done(length);
+    return done(stream, length);
 }
 
 int64_t hoop_stream_readuntil(hoop_stream *stream, const void *separator, size_t separator_size,
@@ -329,7 +330,7 @@ int64_t hoop_stream_peekuntil(hoop_stream *stream, const void *separator, size_t
         settle(stream);
     if (length > 0)
         *ret_data = buffer_data(&stream->in);
-    return done(length);
+    return done(stream, length);
 }
 
 /* ---- questions ---- */

@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "base/sys_socket.h"
 #include "io/stream.h"
+#include "io/tls.h"
 
 /* ---- taking turns ---- */
 
@@ -192,7 +193,7 @@ static int64_t write_all(hoop_stream *stream, struct remainder *remainder)
     if (rc == 0 && UNLIKELY(remainder->size > 0))
         rc = write_waiting(stream, remainder);
     if (UNLIKELY(rc < 0))
-        return wait_failed(rc);
+        return tls_failed(&stream->channel, rc);
     wait_spend();
     return (int64_t)size;
 }
@@ -249,7 +250,7 @@ int hoop_stream_drain(hoop_stream *stream)
             return rc;
     }
     if (channel->write_error < 0 || channel->is_closing)
-        return wait_failed(channel->write_error < 0 ? channel->write_error : -EPIPE);
+        return tls_failed(channel, channel->write_error < 0 ? channel->write_error : -EPIPE);
     wait_spend();
     return 0;
 }

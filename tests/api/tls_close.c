@@ -57,8 +57,10 @@ IN_A_TASK(what_is_changed_on_the_way_is_an_error)
     assert_int_equal(write(hoop_stream_fd(pair.client.stream), record, sizeof record),
                      sizeof record);
     assert_reads(pair.server.stream, HOOP_ETLS);
-    assert_string_equal(hoop_tls_last_message(), "decryption failed or bad record mac");
+    assert_string_equal(hoop_error_message(), "decryption failed or bad record mac");
+    assert_int_equal(hoop_stream_write(pair.server.stream, "x", 1), HOOP_ETLS);
     assert_reads(pair.server.stream, HOOP_ETLS);
+    assert_string_equal(hoop_error_message(), "decryption failed or bad record mac");
     assert_reads(pair.client.stream, HOOP_ETLS); /* it was told */
     pair_abort(&pair);
 }
