@@ -169,6 +169,24 @@ IN_A_TASK(lines_are_read_as_they_were_written)
     pair_close(&pair);
 }
 
+IN_A_TASK(files_are_sent_as_secretly_as_all_else)
+{
+    struct pair pair;
+    static char data[200000], received[200000];
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (char)(i * 31 >> 3);
+    assert_int_equal(fwrite(data, 1, sizeof data, file), sizeof data);
+    fflush(file);
+    pair_open(&pair);
+    assert_int_equal(hoop_stream_sendfile(pair.client.stream, fileno(file), 7, 100000), 100000);
+    assert_int_equal(hoop_stream_readexactly(pair.server.stream, received, 100000), 100000);
+    assert_memory_equal(received, data + 7, 100000);
+    fclose(file);
+    pair_close(&pair);
+}
+
 /* ---- room ---- */
 
 static int64_t write_much(void *arg)
@@ -278,6 +296,7 @@ int main(void)
         BEHAVIOUR(pieces_arrive_as_one),
         BEHAVIOUR(small_pieces_share_a_record),
         BEHAVIOUR(lines_are_read_as_they_were_written),
+        BEHAVIOUR(files_are_sent_as_secretly_as_all_else),
         BEHAVIOUR(who_writes_more_than_there_is_room_for_waits),
         BEHAVIOUR(a_write_without_waiting_takes_all),
         BEHAVIOUR(a_record_is_read_in_small_parts),
