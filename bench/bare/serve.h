@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: MIT */
+/* SPDX-License-Identifier: MIT
+ *
+ * What the floor's servers have in common.
+ */
 #ifndef BENCH_BARE_SERVE_H
 #define BENCH_BARE_SERVE_H
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
+ * How much memory an idle connection takes.
+ *
  *     hoop_hold --list | memory_connection [CONNECTIONS] | memory_protocol [CONNECTIONS]
  *
  * Holds connections, 20,000 if not told otherwise, each of which says something every few

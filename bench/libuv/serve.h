@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: MIT */
+/* SPDX-License-Identifier: MIT
+ *
+ * What libuv's servers have in common.
+ */
 #ifndef BENCH_LIBUV_SERVE_H
 #define BENCH_LIBUV_SERVE_H
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
+ * The load generator's command line.
+ *
  *     load MODE ADDRESS PID [NAME=VALUE ...]
  *
  * MODE is echo, sink, udp or accept. The names are those of struct load_options, and cpu, the

@@ -151,6 +151,11 @@ void sys_thread_name(const char *name)
     pthread_setname_np(pthread_self(), short_name);
 }
 
+int sys_process_id(void)
+{
+    return getpid();
+}
+
 int sys_thread_id(void)
 {
     return gettid();

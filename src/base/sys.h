@@ -47,6 +47,7 @@ int sys_thread_start(pthread_t *ret_thread, void *(*fn)(void *arg), void *arg);
 /* Names the calling thread; 15 bytes are kept. */
 void sys_thread_name(const char *name);
 bool sys_is_main_thread(void);
+int sys_process_id(void);
 /* The calling thread's number, and a signal for the thread with that number. */
 int sys_thread_id(void);
 int sys_thread_signal(int thread_id, int signal);

@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <hoop/server.h>
 #include <stdlib.h>
-#include <unistd.h>
 
+#include "base/sys.h"
 #include "base/sys_socket.h"
 
 #define FIRST_FD 3
@@ -34,7 +34,7 @@ static int take_fds(void)
     int64_t process = number_of("LISTEN_PID");
     if (process <= 0)
         return (int)process;
-    if (process != getpid())
+    if (process != sys_process_id())
         return 0;
     int64_t count = number_of("LISTEN_FDS");
     if (count > FDS_MAX)

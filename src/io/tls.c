@@ -80,7 +80,7 @@ static void receive_now(void *arg)
     struct tls *tls = receiving->channel->tls;
     size_t total = 0;
     int rc = 1;
-    ERR_clear_error();
+    tls_clear_errors();
     while (rc > 0 && total < receiving->size) {
         size_t size = 0;
         rc = SSL_read_ex(tls->ssl, receiving->buffer + total, receiving->size - total, &size);
@@ -117,7 +117,7 @@ static int64_t encrypt(struct channel *channel, const void *data, size_t size)
         size = RECORD_SIZE;
     if (buffer_reserve(&channel->out, size + RECORD_OVERHEAD) == NULL)
         return -ENOMEM;
-    ERR_clear_error();
+    tls_clear_errors();
     int rc = SSL_write_ex(channel->tls->ssl, data, size, &written);
     if (LIKELY(rc == 1))
         return (int64_t)written;
@@ -268,7 +268,7 @@ static int say_goodbye(struct tls *tls)
 {
     if (!tls->is_established || (SSL_get_shutdown(tls->ssl) & SSL_SENT_SHUTDOWN) != 0)
         return 0;
-    ERR_clear_error();
+    tls_clear_errors();
     int rc = SSL_shutdown(tls->ssl);
     return rc < 0 ? tls_outcome(tls, rc) : 0;
 }
@@ -292,7 +292,7 @@ static int await_goodbye(struct tls *tls)
 {
     char dropped[4096];
     int rc = 1;
-    ERR_clear_error();
+    tls_clear_errors();
     while (rc > 0 && tls->discarded < DISCARDED_MAX) {
         size_t size = 0;
         rc = SSL_read_ex(tls->ssl, dropped, sizeof dropped, &size);

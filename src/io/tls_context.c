@@ -166,7 +166,7 @@ static int set_up(hoop_tls *tls, const hoop_tls_options *options)
     bool is_known = options->least == HOOP_TLS_1_2 || options->least == HOOP_TLS_1_3;
     if (!is_known)
         return -EINVAL;
-    ERR_clear_error();
+    tls_clear_errors();
     tls->method = tls_method_new();
     tls->context = SSL_CTX_new(tls->is_server ? TLS_server_method() : TLS_client_method());
     if (tls->method == NULL || tls->context == NULL)

@@ -41,8 +41,12 @@ struct hoop_tls {
 /* What OpenSSL's queue of errors tells: -ENOMEM, a system call's error, HOOP_ECERTIFICATE or
  * HOOP_ETLS. Keeps the message for hoop_tls_last_message. SSL is the connection, or NULL. */
 int tls_take_error(SSL *ssl);
+
 /* The same for an error that is known: keeps MESSAGE, and returns CODE. */
 int tls_note_error(int code, const char *message);
+
+/* Empties OpenSSL's queue of errors; before each call whose errors are to be told. */
+void tls_clear_errors(void);
 
 /* ---- sessions to resume (tls_sessions.c) ---- */
 

@@ -154,7 +154,7 @@ static void step(void *arg)
 {
     struct attempt *attempt = arg;
     struct tls *tls = attempt->tls;
-    ERR_clear_error();
+    tls_clear_errors();
     int rc = SSL_do_handshake(tls->ssl);
     attempt->result = rc == 1 ? keep_alpn(tls) : tls_outcome(tls, rc);
     if (rc != 1 && attempt->result == 0) /* a goodbye instead of a handshake */
