@@ -320,6 +320,34 @@ static void two_are_opened_or_none(void **state)
     fail_each_allocation(open_two_without_memory);
 }
 
+static int64_t write_without_any_memory(void *arg)
+{
+    hoop_testing_fail_randomly(HOOP_FAIL_ALLOCATION, 1, 1);
+    return write_all(arg);
+}
+
+/* What would be copied, and sent in the background, if there were memory. */
+IN_A_TASK(a_rest_that_cannot_be_copied_is_sent_from_where_it_is)
+{
+    struct scene scene = {0};
+    char *sent = bytes_new(LARGE);
+    open_at_last(&scene);
+    assert_int_equal(hoop_stream_write_nowait(scene.stream, sent, LARGE), LARGE);
+    size_t at_once = LARGE - hoop_stream_write_buffered(scene.stream); /* the system takes */
+    peer_takes(scene.peer, 0, LARGE);
+    struct transfer transfer = {scene.stream, sent, at_once + 20000};
+    assert_true(transfer.size <= LARGE);
+    hoop_task *task = hoop_create_task(write_without_any_memory, &transfer);
+    let_one_iteration_pass();
+    hoop_testing_fail_nth(0, 0);
+    assert_false(hoop_task_is_done(task));
+    assert_int_equal(hoop_stream_write_buffered(scene.stream), 0);
+    peer_takes(scene.peer, 0, transfer.size);
+    assert_int_equal(hoop_await(task), transfer.size);
+    stream_and_peer_end(scene.stream, scene.peer);
+    free(sent);
+}
+
 /* The system has taken a part, and there is no memory for the rest: that part cannot be taken
  * back, and the rest cannot follow. */
 IN_A_TASK(a_part_that_cannot_be_followed_by_the_rest_breaks_the_stream)
@@ -475,6 +503,7 @@ int main(void)
         BEHAVIOUR(a_write_needs_no_memory),
         BEHAVIOUR(a_close_without_memory_says_so),
         BEHAVIOUR(two_are_opened_or_none),
+        BEHAVIOUR(a_rest_that_cannot_be_copied_is_sent_from_where_it_is),
         BEHAVIOUR(a_failing_system_is_heard_of_by_writers),
         BEHAVIOUR(a_failing_system_breaks_reading_after_the_bytes_that_came),
         BEHAVIOUR(what_is_taken_without_waiting_is_taken_whole_or_not_at_all),

@@ -220,6 +220,11 @@ IN_A_TASK(bytes_go_through_a_fifo)
     assert_reads(reader, "through");
     assert_int_equal(hoop_stream_close(writer), 0);
     assert_at_end(reader);
+    writer = stream_over(open(path, O_WRONLY | O_CLOEXEC));
+    assert_int_equal(hoop_stream_write(writer, "again", 5), 5);
+    let_others_wait();
+    assert_at_end(reader); /* once over, it stays over */
+    assert_int_equal(hoop_stream_close(writer), 0);
     assert_int_equal(hoop_stream_close(reader), 0);
     unlink(path);
     rmdir(folder);
@@ -358,8 +363,7 @@ IN_A_TASK(a_blocking_descriptor_does_not_block_any_more)
 
 static void open_tcp_pair(int ends[2])
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);

@@ -3,8 +3,8 @@
  * Reading some bytes of a stream, its end, and who may read.
  */
 #include "reports.h"
-#include "stream_peer.h"
 #include "stderr_capture.h"
+#include "stream_peer.h"
 
 #include <math.h>
 
@@ -58,8 +58,7 @@ static void read_in_pieces_of(size_t size)
         assert_true(received > 0 && (size_t)received <= size);
         assert_bytes(buffer, (size_t)received, position);
         position += (size_t)received;
-        assert_int_equal(hoop_stream_bytes_read(stream),
-                         position + hoop_stream_buffered(stream));
+        assert_int_equal(hoop_stream_bytes_read(stream), position + hoop_stream_buffered(stream));
     }
     assert_int_equal(position, LARGE);
     stream_and_peer_end(stream, peer);
@@ -108,8 +107,13 @@ IN_A_TASK(a_large_read_leaves_nothing_buffered)
     hoop_stream *stream = stream_to_peer(&peer, NULL);
     peer_says(peer, "abcdef");
     assert_int_equal(hoop_stream_read(stream, buffer, sizeof buffer), 6);
+    char *sent = bytes_new(60000);
+    peer_sends(peer, sent, 60000);
+    assert_int_equal(hoop_stream_read(stream, buffer, 20000), 20000);
+    assert_bytes(buffer, 20000, 0);
     assert_int_equal(hoop_stream_buffered(stream), 0);
     stream_and_peer_end(stream, peer);
+    free(sent);
 }
 
 /* An idle stream costs its own memory and no more. */

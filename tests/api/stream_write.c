@@ -121,6 +121,30 @@ IN_A_TASK(a_drain_waits_from_the_high_mark_to_the_low_one)
     stream_and_peer_end(stream, peer);
 }
 
+/* Behind a write that leaves less than the high mark, but more than the low one. */
+IN_A_TASK(a_drain_in_line_goes_on_when_the_low_mark_is_reached)
+{
+    int peer;
+    char *sent = bytes_new(LARGE), bytes[500];
+    const hoop_stream_options far = {.write_high = 100000, .write_low = 1000};
+    hoop_stream *stream = stream_to_peer(&peer, &far);
+    struct transfer transfer = {stream, sent, LARGE};
+    hoop_task *writer = start_waiting(write_all, &transfer);
+    hoop_task *task = start_waiting(drain, stream);
+    for (uint64_t position = 0; position < LARGE;) {
+        size_t received = peer_receives(peer, bytes, sizeof bytes);
+        assert_bytes(bytes, received, position);
+        position += received;
+        let_others_wait();
+        assert_int_equal(hoop_task_is_done(task),
+                         hoop_task_is_done(writer) && hoop_stream_write_buffered(stream) <= 1000);
+    }
+    assert_int_equal(hoop_await(writer), LARGE);
+    assert_int_equal(hoop_await(task), 0);
+    stream_and_peer_end(stream, peer);
+    free(sent);
+}
+
 IN_A_TASK(the_low_mark_is_a_quarter_of_the_high_one)
 {
     int peer;
@@ -221,7 +245,8 @@ static void callbacks_may_write_without_waiting(void **state)
 IN_A_TASK(several_writers_take_turns_and_are_not_mixed)
 {
     enum { WRITERS = 12 };
-    const size_t sizes[WRITERS] = {300000, 10, 200000, 1, 0, 70000, 65536, 65537, 5, 1000, 90000, 3};
+    const size_t sizes[WRITERS] = {300000, 10,    200000, 1,    0,     70000,
+                                   65536,  65537, 5,      1000, 90000, 3};
     int peer;
     hoop_task *tasks[WRITERS];
     struct transfer transfers[WRITERS];
@@ -419,6 +444,7 @@ int main(void)
         BEHAVIOUR(above_the_high_mark_a_write_waits),
         BEHAVIOUR(no_more_than_the_high_mark_waits_for_a_slow_reader),
         BEHAVIOUR(a_drain_waits_from_the_high_mark_to_the_low_one),
+        BEHAVIOUR(a_drain_in_line_goes_on_when_the_low_mark_is_reached),
         BEHAVIOUR(the_low_mark_is_a_quarter_of_the_high_one),
         BEHAVIOUR(without_waiting_nothing_overtakes_a_write_that_waits),
         BEHAVIOUR(callbacks_may_write_without_waiting),

@@ -137,9 +137,10 @@ static int64_t look(struct end *end, unsigned char *buffer, size_t size)
 {
     const void *data;
     uint64_t *random = &end->random[1];
-    int64_t shown = pick(random, 2) == 0
-                        ? hoop_stream_peek(end->stream, size < end->limit ? size : end->limit, &data)
-                        : hoop_stream_peekuntil(end->stream, "\n", 1, &data);
+    int64_t shown =
+        pick(random, 2) == 0
+            ? hoop_stream_peek(end->stream, size < end->limit ? size : end->limit, &data)
+            : hoop_stream_peekuntil(end->stream, "\n", 1, &data);
     if (shown <= 0)
         return shown;
     size_t taken = (size_t)(next_random(random) % (uint64_t)(shown + 1));
@@ -261,8 +262,7 @@ static void open_unix_pair(int fds[2])
 
 static void open_tcp_pair(int fds[2])
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     CHECK(bind(listener, (struct sockaddr *)&address, size) == 0);
