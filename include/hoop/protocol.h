@@ -100,6 +100,8 @@ HOOP_API int hoop_transport_write_eof(hoop_transport *transport);
 /* No data_received, and no eof_received, until hoop_transport_resume_reading. */
 HOOP_API void hoop_transport_pause_reading(hoop_transport *transport);
 HOOP_API void hoop_transport_resume_reading(hoop_transport *transport);
+/* Neither paused nor closing nor at the end of what comes? */
+HOOP_API bool hoop_transport_is_reading(const hoop_transport *transport);
 
 /* Sends what waits, then connection_lost(0) comes; data that still arrive are dropped. */
 HOOP_API void hoop_transport_close(hoop_transport *transport);

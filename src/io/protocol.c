@@ -305,6 +305,11 @@ void hoop_transport_resume_reading(hoop_transport *transport)
         transport_queue(transport);
 }
 
+bool hoop_transport_is_reading(const hoop_transport *transport)
+{
+    return may_read(transport);
+}
+
 void hoop_transport_close(hoop_transport *transport)
 {
     if (!transport->channel.is_closing)

@@ -96,6 +96,7 @@ IN_A_TASK(who_keeps_the_connection_after_the_end_can_write)
     assert_int_equal(shutdown(subject.fd, SHUT_WR), 0);
     let_others_wait();
     assert_record(&subject.record, "made eof");
+    assert_false(hoop_transport_is_reading(subject.transport));
     assert_int_equal(hoop_transport_write(subject.transport, "answer", 6), 0);
     hoop_transport_close(subject.transport);
     assert_peer_reads(&subject, "answer");
@@ -127,12 +128,15 @@ IN_A_TASK(a_paused_transport_receives_neither_data_nor_the_end)
 {
     struct subject subject = {0};
     subject_open(&subject);
+    assert_true(hoop_transport_is_reading(subject.transport));
     hoop_transport_pause_reading(subject.transport);
+    assert_false(hoop_transport_is_reading(subject.transport));
     peer_sends(&subject, "later");
     peer_closes(&subject);
     let_others_wait();
     assert_record(&subject.record, "made");
     hoop_transport_resume_reading(subject.transport);
+    assert_true(hoop_transport_is_reading(subject.transport));
     assert_record(&subject.record, "made");
     let_others_wait();
     assert_record(&subject.record, "made data eof lost");

@@ -77,6 +77,24 @@ IN_A_TASK(protocols_talk_over_tls_as_they_do_without)
     subject_end(&subject);
 }
 
+IN_A_TASK(who_keeps_the_connection_after_the_end_can_write_over_tls_too)
+{
+    struct house house = {.subject.keeps = true};
+    struct subject subject = {0};
+    house_open(&house);
+    connect_subject(&house, &subject);
+    assert_int_equal(hoop_transport_write_eof(subject.transport), 0);
+    let_others_wait();
+    assert_record(&house.subject.record, "made eof");
+    assert_int_equal(hoop_transport_write(house.subject.transport, "answer", 6), 0);
+    hoop_transport_close(house.subject.transport);
+    let_others_wait();
+    assert_string_equal(subject.data, "answer");
+    assert_record(&subject.record, "made data eof lost");
+    house_close(&house);
+    subject_end(&subject);
+}
+
 static void write_at_once(struct subject *subject)
 {
     assert_int_equal(hoop_transport_write(subject->transport, "hello", 5), 0);
@@ -266,6 +284,7 @@ int main(void)
     make_much();
     const struct CMUnitTest tests[] = {
         BEHAVIOUR(protocols_talk_over_tls_as_they_do_without),
+        BEHAVIOUR(who_keeps_the_connection_after_the_end_can_write_over_tls_too),
         BEHAVIOUR(what_comes_with_the_handshake_is_received),
         BEHAVIOUR(too_much_pauses_over_tls_as_well),
         BEHAVIOUR(a_large_write_arrives_whole),

@@ -25,7 +25,7 @@ from tap import Tap  # noqa: E402
 MAP = "docs/asyncio-map.md"
 PYTHON = "tests/docs/asyncio-3.14.txt"
 # Pages of Python's documentation of which the map has nothing.
-OTHER_PAGES = {"subprocess", "protocol"}
+OTHER_PAGES = {"subprocess"}
 NOTHING = "—"
 
 CODE = re.compile(r"`([^`]+)`")
@@ -177,7 +177,7 @@ TAIL = "\n## Others\n\n`loop.sock_*`.\n"
 # A small tree that keeps every rule.
 GOOD = {
     MAP: HEAD + ROWS + TAIL,
-    PYTHON: "# Names\nrunner run\ntask Task\ntask get_coro\neventloop loop.sock_send\nprotocol Transport\n",
+    PYTHON: "# Names\nrunner run\ntask Task\ntask get_coro\neventloop loop.sock_send\nsubprocess Process\n",
     "include/hoop.h": "/* hoop_gone */ struct hoop_options { int debug; }; int hoop_run(void);\n",
     "src/loop/loop.c": 'getenv("HOOP_DEBUG");\n',
     "tests/api/run.c": "IN_A_TASK(it_rests) BEHAVIOUR(it_runs), OWN_BEHAVIOUR(it_ends), hoop_run(-ECANCELED)\n",
