@@ -69,7 +69,9 @@ HOOP_API int64_t hoop_error_set(int64_t code, const char *format, ...) HOOP_PRIN
 
 /* The message that came with the last error which an await in this task returned
  * or hoop_error_set set, "" if there is none. Belongs to the task, valid until
- * its next await. */
+ * its next await. Outside of a task: the message of the last hoop_run or other
+ * run_until in this thread that returned its task's error, cut off at 255 bytes;
+ * valid until the next one. */
 HOOP_API const char *hoop_error_message(void);
 
 #ifdef __cplusplus

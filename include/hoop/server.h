@@ -41,7 +41,9 @@ typedef struct hoop_server_options {
     bool reuse_port;            /* several sockets, of other threads or processes, share the
                                    port, and the system spreads the clients */
     bool do_not_serve;          /* wait for hoop_server_start_serving before accepting */
-    unsigned unix_mode;         /* permissions of a Unix socket's file, such as 0660; 0: as the
+    double grace;       /* seconds that hoop_server_serve_forever, once it is cancelled, lets
+                                   clients go on before it cancels them; 0: none */
+    unsigned unix_mode; /* permissions of a Unix socket's file, such as 0660; 0: as the
                                    umask says */
 } hoop_server_options;
 
@@ -76,7 +78,7 @@ HOOP_API HOOP_MUST_CHECK int hoop_server_start_serving(hoop_server *server);
 HOOP_API bool hoop_server_is_serving(const hoop_server *server);
 
 /* Serves until the task is cancelled, then closes the server, and ends its clients as hoop_server_shutdown
- * with no grace does: -ECANCELED. If another task closes the server, waits for the last client:
+ * does, with options.grace: -ECANCELED. If another task closes the server, waits for the last client:
  * 0. Frees the server, also if it cannot begin to serve (-ENOMEM ...), but not where it must not
  * be called: HOOP_ENOTASK, -EDEADLK in a client's task. */
 HOOP_API HOOP_MUST_CHECK int hoop_server_serve_forever(hoop_server *server);

@@ -107,6 +107,7 @@ static int prepare_listeners(hoop_server *server)
         if (rc == 0)
             rc = set_inherited(listener->fd, &server->options.stream);
     }
+    /* Clients have these from their listener: nothing is to be set in each. */
     server->options.stream.nagle = true;
     server->options.stream.keep_alive = false;
     return rc;
@@ -123,7 +124,7 @@ static int server_start(const struct service *service, struct sockets *sockets,
         socket_file_done(file);
         return -ENOMEM;
     }
-    int rc = prepare_listeners(server);
+    int rc = options->grace >= 0 ? prepare_listeners(server) : -EINVAL;
     if (rc == 0 && !options->do_not_serve)
         rc = accepting_start(server);
     if (rc < 0)

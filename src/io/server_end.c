@@ -151,6 +151,9 @@ int hoop_server_serve_forever(hoop_server *server)
     if (rc == 0)
         rc = wait_for_end(server, &end_wait, INT64_MAX);
     hoop_server_close(server);
+    if (!is_over(server) && server->options.grace > 0)
+        (void)wait_for_end(server, &end_wait_surely,
+                           loop_deadline(server->loop, server->options.grace));
     if (!is_over(server))
         (void)end_clients(server, 0);
     server_unref(server);

@@ -4,8 +4,23 @@
  */
 #include <errno.h>
 #include <hoop/error.h>
+#include <stdio.h>
 
 #include "task/scheduler.h"
+
+/* Of the last run in this thread that ended in an error; longer ones are cut off. */
+static _Thread_local char last_message[256];
+
+static void keep_message(const hoop_future *future)
+{
+    snprintf(last_message, sizeof last_message, "%s",
+             future->message != NULL ? future->message : "");
+}
+
+const char *run_message(void)
+{
+    return last_message;
+}
 
 /* Stops the loop when a future is done: one iteration later, as its other callbacks do. */
 struct run {
@@ -51,6 +66,8 @@ int64_t hoop_run_until_done(hoop_loop *loop, hoop_future *future)
     hoop_future_ref(future);
     rc = run_until(loop, future);
     int64_t result = rc < 0 ? rc : hoop_future_result(future);
+    if (rc == 0 && result < 0)
+        keep_message(future);
     hoop_future_unref(future);
     return result;
 }

@@ -176,6 +176,10 @@ void group_child_done(hoop_task *task);
 /* coroutine.c */
 void coroutines_drop(struct scheduler *scheduler);
 
+/* run.c */
+/* hoop_error_message outside of tasks. */
+const char *run_message(void);
+
 /* overflow.c */
 /* Lets a stack overflow in this thread be reported, if it is not already. */
 void overflow_watch(void);

@@ -362,5 +362,7 @@ int64_t hoop_error_set(int64_t code, const char *format, ...)
 const char *hoop_error_message(void)
 {
     hoop_task *task = task_running();
-    return task != NULL && task->future.message != NULL ? task->future.message : "";
+    if (task == NULL)
+        return run_message();
+    return task->future.message != NULL ? task->future.message : "";
 }

@@ -255,6 +255,7 @@ static void a_cancelled_shield_has_no_message(void **state)
 static void outside_of_a_task_only_the_code_is_kept(void **state)
 {
     (void)state;
+    assert_int_equal(hoop_run(fail_plainly, NULL), -EIO); /* whose message that would be */
     assert_int_equal(hoop_error_set(-EIO, "nobody hears %s", "this"), -EIO);
     assert_string_equal(hoop_error_message(), "");
 }
@@ -296,10 +297,33 @@ static void without_memory_only_the_code_is_kept(void **state)
     assert_int_equal(run_virtually(without_memory, NULL), 0);
 }
 
+static int64_t fail_for_the_program(void *arg)
+{
+    return fail_with_details(arg);
+}
+
+/* So that a main function can say what went wrong. */
+static void after_a_run_its_message_is_there(void **state)
+{
+    (void)state;
+    assert_int_equal(hoop_run(fail_for_the_program, "a"), -EIO);
+    assert_string_equal(hoop_error_message(), "reading a");
+    assert_int_equal(hoop_run(succeed, NULL), 0);
+    assert_int_equal(hoop_run(fail_plainly, NULL), -EIO);
+    assert_string_equal(hoop_error_message(), "");
+
+    char longer[400];
+    memset(longer, 'x', sizeof longer - 1);
+    longer[sizeof longer - 1] = '\0';
+    assert_int_equal(hoop_run(fail_for_the_program, longer), -EIO);
+    assert_int_equal(strlen(hoop_error_message()), 255);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         BEHAVIOUR(who_awaits_a_task_finds_the_message_of_its_error),
+        BEHAVIOUR(after_a_run_its_message_is_there),
         BEHAVIOUR(a_message_that_was_set_can_be_read_back),
         BEHAVIOUR(a_message_travels_through_a_chain_of_tasks),
         BEHAVIOUR(a_message_may_be_made_of_the_one_before),

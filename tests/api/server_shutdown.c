@@ -279,6 +279,38 @@ IN_A_TASK(serving_for_ever_ends_with_its_task_and_cancels_the_clients)
     assert_int_equal(hoop_stream_close(stream), 0);
 }
 
+IN_A_TASK(with_grace_clients_may_finish_before_serving_for_ever_ends)
+{
+    struct sleeper quick = {.seconds = 3, .result = 1}, slow = {.seconds = 100, .result = 1};
+    for (int i = 0; i < 2; i++) {
+        struct sleeper *sleeper = i == 0 ? &quick : &slow;
+        hoop_server *server =
+            serve_with(sleep_a_while, sleeper, &(hoop_server_options){.grace = 5});
+        hoop_task *task = hoop_create_task(serve_for_ever, server);
+        hoop_stream *stream = connect_to(server);
+        let_others_wait();
+        double start = hoop_time(hoop_running_loop());
+        hoop_task_cancel(task);
+        assert_int_equal(hoop_await(task), -ECANCELED);
+        double took = hoop_time(hoop_running_loop()) - start;
+        assert_true(i == 0 ? took > 1 && took < 4 : took > 4 && took < 6);
+        assert_int_equal(hoop_stream_close(stream), 0);
+    }
+    assert_int_equal(quick.result, 0);
+    assert_int_equal(slow.result, -ECANCELED);
+}
+
+IN_A_TASK(a_grace_that_is_no_time_makes_no_server)
+{
+    const double graces[] = {-1, NAN};
+    for (int i = 0; i < 2; i++) {
+        hoop_server *server;
+        assert_int_equal(hoop_start_server(echo, NULL, "127.0.0.1", 0,
+                                           &(hoop_server_options){.grace = graces[i]}, &server),
+                         -EINVAL);
+    }
+}
+
 IN_A_TASK(serving_for_ever_ends_when_another_task_closes_the_server)
 {
     hoop_server *server = serve(echo, NULL);
@@ -332,6 +364,8 @@ int main(void)
         BEHAVIOUR(aborting_the_clients_connections_ends_them_at_once),
         BEHAVIOUR(a_client_that_does_something_else_finds_out_later),
         BEHAVIOUR(serving_for_ever_ends_with_its_task_and_cancels_the_clients),
+        BEHAVIOUR(with_grace_clients_may_finish_before_serving_for_ever_ends),
+        BEHAVIOUR(a_grace_that_is_no_time_makes_no_server),
         BEHAVIOUR(serving_for_ever_ends_when_another_task_closes_the_server),
         BEHAVIOUR(serving_for_ever_ends_with_an_interrupt),
     };
