@@ -279,7 +279,7 @@ int hoop_transport_open(const hoop_protocol *protocol, void *arg, int fd,
         rc = misuse(hoop_get_debug(hoop_running_loop()), -EINVAL, __func__);
     if (rc == 0)
         rc = transport_new(fd, false, options, protocol, arg, &transport);
-    if (rc < 0) {
+    if (rc != 0) {
         if (rc != -EBADF)
             sys_close(fd);
         return rc;

@@ -356,6 +356,12 @@ static void no_memory_is_an_error_or_starves_the_server_for_a_while(void **state
     assert_true(fail_each(HOOP_FAIL_ALLOCATION, serve_one_in_loop, NULL) > 5);
 }
 
+static void a_failing_system_is_an_error_or_starves_the_server_for_a_while(void **state)
+{
+    (void)state;
+    assert_true(fail_each(HOOP_FAIL_SYSCALL, serve_one_in_loop, NULL) > 10);
+}
+
 int main(void)
 {
     make_much();
@@ -375,6 +381,7 @@ int main(void)
         BEHAVIOUR(a_shutdown_gives_a_client_that_does_not_read_its_time_and_no_more),
         BEHAVIOUR(the_loops_end_is_the_servers_and_its_clients),
         BEHAVIOUR(no_memory_is_an_error_or_starves_the_server_for_a_while),
+        BEHAVIOUR(a_failing_system_is_an_error_or_starves_the_server_for_a_while),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
