@@ -14,7 +14,7 @@ BENCH_ARGS ?=
 TESTS ?=
 
 DEMOS = guide_call_soon guide_call_later guide_coroutine guide_ensure_future blocked_loop \
-	ten_thousand
+	ten_thousand network
 
 RELEASE = --buildtype=release -Db_ndebug=true -Ddebug=true
 TESTED = -Dtests=true -Dwerror=true
