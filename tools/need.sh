@@ -54,6 +54,7 @@ look() {
             need clang has clang
             need g++ has g++
             need gdb has gdb
+            need openssl has openssl
             ;;
         clang-runtime)
             need "$(clang_runtime_package)" clang_runtime
