@@ -19,6 +19,14 @@ has() {
     command -v "$1"
 }
 
+# Debian's package is for Debian's Python, which may not be the first one.
+has_websockets() {
+    for python in python3 /usr/bin/python3; do
+        "$python" -c 'import websockets' && return
+    done
+    return 1
+}
+
 # The clang runtime's package has clang's major version in its name.
 clang_runtime() {
     test -e "$(clang -print-file-name="libclang_rt.asan-$(uname -m).a")"
@@ -55,6 +63,8 @@ look() {
             need g++ has g++
             need gdb has gdb
             need openssl has openssl
+            need libwslay-dev test -e /usr/include/wslay/wslay.h
+            need python3-websockets has_websockets
             ;;
         clang-runtime)
             need "$(clang_runtime_package)" clang_runtime
