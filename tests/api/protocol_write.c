@@ -101,6 +101,42 @@ IN_A_TASK(who_fills_it_again_when_told_to_go_on_is_told_to_hold_on_again)
     subject_end(&subject);
 }
 
+static struct subject filled;
+static size_t low_mark;
+
+/* To between the marks. */
+static void fill_a_little(struct subject *subject)
+{
+    (void)subject;
+    while (hoop_transport_write_buffered(filled.transport) <= low_mark)
+        assert_int_equal(hoop_transport_write(filled.transport, much, 1024), 0);
+}
+
+IN_A_TASK(who_is_filled_again_before_it_was_told_to_go_on_is_told_later)
+{
+    struct subject subject = {.when = "data", .does = fill_a_little};
+    static char taken[MUCH];
+    filled = (struct subject){0};
+    subject_open(&subject);
+    subject_open(&filled);
+    write_much(&filled);
+    size_t waits = hoop_transport_write_buffered(filled.transport);
+    low_mark = waits - 32768; /* less than the system takes as soon as it has room */
+    assert_int_equal(hoop_transport_set_write_limits(filled.transport, waits, low_mark), 0);
+    let_others_wait();
+    peer_sends(&subject, "x"); /* both are ready in the same iteration, this one first */
+    while (read(filled.fd, taken, sizeof taken) > 0)
+        ;
+    let_others_wait();
+    assert_record(&subject.record, "made data");
+    while (hoop_transport_write_buffered(filled.transport) > 0)
+        assert_true(peer_takes(&filled, taken, sizeof taken) > 0);
+    let_others_wait();
+    assert_record(&filled.record, "made pause resume");
+    subject_end(&filled);
+    subject_end(&subject);
+}
+
 /* ---- the marks ---- */
 
 IN_A_TASK(marks_of_zero_pause_whenever_something_waits)
@@ -198,6 +234,7 @@ int main(void)
         BEHAVIOUR(the_end_of_writing_waits_for_what_was_written),
         BEHAVIOUR(who_writes_on_while_paused_is_told_to_go_on_all_the_same),
         BEHAVIOUR(who_fills_it_again_when_told_to_go_on_is_told_to_hold_on_again),
+        BEHAVIOUR(who_is_filled_again_before_it_was_told_to_go_on_is_told_later),
         BEHAVIOUR(marks_of_zero_pause_whenever_something_waits),
         BEHAVIOUR(marks_the_wrong_way_round_are_refused),
         BEHAVIOUR(moving_a_mark_past_what_waits_tells_at_once_or_soon),
