@@ -186,8 +186,9 @@ int hoop_stream_pair(const hoop_stream_options *options, hoop_stream **ret_one,
     int fds[2];
     hoop_stream *one;
     int rc = io_check_loop(__func__);
-    if (rc == 0)
-        rc = sys_socket_pair(AF_UNIX, SOCK_STREAM, fds);
+    if (rc < 0)
+        return rc;
+    rc = sys_socket_pair(AF_UNIX, SOCK_STREAM, fds);
     if (rc < 0)
         return rc;
     rc = stream_new(fds[0], true, options, &one);

@@ -345,6 +345,7 @@ static int uring_add(struct poller *poller, hoop_watch *watch)
         rc = grow(uring, watch->fd);
     if (rc < 0)
         return rc;
+    assert(watch->fd >= 0 && uring->slots != NULL);
     struct slot *slot = &uring->slots[watch->fd];
     if (slot->watch != NULL && slot->file == file)
         return -EEXIST;
