@@ -2,307 +2,142 @@
  *
  * Two ends talk to each other at length, both ways at once: pieces of random sizes, written and
  * read by random functions, by tasks that are cancelled or delayed at random. Each byte must
- * arrive once, in its place, and neither end may hold more than it should.
+ * arrive once, in its place, and neither end may hold more than it should, nor send on to one
+ * that reads slowly.
  *
  *     HOOP_SEED=7 stress_streams          another seed
+ *     HOOP_KIND=tls stress_streams        only over "unix", "tcp" or "tls"
  *     HOOP_STRESS=8192 stress_streams     1 GiB each way, where 1000, the default, is 125 MiB
+ *
+ * So 1 GiB each way, over TLS and with io_uring, is
+ *
+ *     HOOP_POLLER=uring HOOP_KIND=tls HOOP_STRESS=8192 stress_streams
  *
  * Says nothing if all holds; otherwise prints the seed, and what did not hold.
  */
-#include <errno.h>
 #include <hoop.h>
 #include <hoop/testing.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #include "random.h"
+#include "streams/end.h"
+#include "streams/kinds.h"
 
 uint64_t stress_seed;
 
 enum {
-    PERIOD = 1000003, /* after so many the bytes come again; a prime, as no piece's size is */
-    PIECE_MAX = 200000,
-    PIECES_MAX = 100,
+    CONVERSATIONS = 4,     /* of each kind, with marks of their own; and one with a slow reader */
+    SLOW_LENGTH = 2 << 20, /* of that one, both ways */
+    ROOM_MAX = 100000,     /* what the system holds where it has little room; it takes twice that */
+    ROOM_MIN = 32 << 10,   /* with less, TCP waits for its timers more often than for the reader */
+    IN_FLIGHT_MAX = 1 << 20, /* between a writer's buffer and a reader's, both with little room */
+    ALLOCATIONS_MAX = 64,    /* of hoop's during a conversation */
 };
-
-static unsigned char pattern[PERIOD + PIECE_MAX];
-
-static void make_pattern(void)
-{
-    uint64_t random = 1;
-    for (size_t i = 0; i < PERIOD; i++)
-        pattern[i] = (unsigned char)(next_random(&random) >> 32);
-    memcpy(pattern + PERIOD, pattern, PIECE_MAX);
-}
-
-static unsigned char *bytes_at(uint64_t position)
-{
-    return pattern + position % PERIOD;
-}
-
-/* ---- one end ---- */
-
-struct end {
-    hoop_stream *stream;
-    size_t limit;
-    size_t write_high;
-    uint64_t length; /* what it writes, and reads */
-    uint64_t read;
-    uint64_t random[2]; /* the writer's and the reader's */
-    hoop_task *tasks[2];
-    unsigned cancelled;
-};
-
-static size_t size_up_to(uint64_t *random, uint64_t max)
-{
-    int log = pick(random, 18);
-    uint64_t size = 1 + next_random(random) % ((uint64_t)1 << log);
-    return (size_t)(size < max ? size : max);
-}
-
-/* Takes back a cancellation that CALL's result tells of. */
-static int64_t go_on(struct end *end, int64_t rc)
-{
-    if (rc != -ECANCELED)
-        return rc;
-    end->cancelled++;
-    while (hoop_task_cancelling(hoop_current_task()) > 0)
-        hoop_task_uncancel(hoop_current_task());
-    return rc;
-}
-
-static void rest_now_and_then(struct end *end, uint64_t *random)
-{
-    int choice = pick(random, 200);
-    if (choice < 10)
-        (void)go_on(end, hoop_sleep(choice == 0 ? 0.0001 : 0));
-}
-
-static int64_t write_pieces(hoop_stream *stream, uint64_t position, size_t size, uint64_t *random)
-{
-    struct iovec pieces[PIECES_MAX];
-    size_t count = 0;
-    for (size_t left = size; left > 0 && count < PIECES_MAX; count++) {
-        size_t length = pick(random, 5) == 0 ? 0 : size_up_to(random, left);
-        if (count == PIECES_MAX - 1)
-            length = left;
-        pieces[count] = (struct iovec){bytes_at(position + size - left), length};
-        left -= length;
-    }
-    return hoop_stream_writev(stream, pieces, count);
-}
-
-/* SIZE, -ECANCELED and a part was taken, or 0 if it came to nothing. */
-static int64_t write_somehow(struct end *end, uint64_t position, size_t size)
-{
-    uint64_t *random = &end->random[0];
-    int64_t rc;
-    switch (pick(random, 4)) {
-    case 0:
-        return write_pieces(end->stream, position, size, random);
-    case 1:
-        if (hoop_stream_write_buffered(end->stream) > end->write_high)
-            return hoop_stream_drain(end->stream); /* its last drain was cancelled */
-        rc = hoop_stream_write_nowait(end->stream, bytes_at(position), size);
-        CHECK(rc == (int64_t)size);
-        (void)go_on(end, hoop_stream_drain(end->stream));
-        return rc;
-    default:
-        return hoop_stream_write(end->stream, bytes_at(position), size);
-    }
-}
-
-static int64_t write_all(void *arg)
-{
-    struct end *end = arg;
-    uint64_t written = 0;
-    while (written < end->length) {
-        uint64_t left = end->length - written;
-        size_t size = size_up_to(&end->random[0], left < PIECE_MAX ? left : PIECE_MAX);
-        int64_t rc = go_on(end, write_somehow(end, written, size));
-        uint64_t before = written;
-        written = hoop_stream_bytes_written(end->stream);
-        CHECK(rc == -ECANCELED ? written - before <= size : written - before == (uint64_t)rc);
-        CHECK(hoop_stream_write_buffered(end->stream) <= end->write_high + PIECE_MAX);
-        rest_now_and_then(end, &end->random[0]);
-    }
-    return hoop_stream_write_eof(end->stream);
-}
-
-/* Looks at some bytes, and takes a part of them. */
-static int64_t look(struct end *end, unsigned char *buffer, size_t size)
-{
-    const void *data;
-    uint64_t *random = &end->random[1];
-    int64_t shown =
-        pick(random, 2) == 0
-            ? hoop_stream_peek(end->stream, size < end->limit ? size : end->limit, &data)
-            : hoop_stream_peekuntil(end->stream, "\n", 1, &data);
-    if (shown <= 0)
-        return shown;
-    size_t taken = (size_t)(next_random(random) % (uint64_t)(shown + 1));
-    if (taken > PIECE_MAX)
-        taken = PIECE_MAX;
-    memcpy(buffer, data, taken);
-    hoop_stream_consume(end->stream, taken);
-    return (int64_t)taken;
-}
-
-/* Up to SIZE bytes; 0 also for none that were taken. */
-static int64_t read_somehow(struct end *end, unsigned char *buffer, size_t size)
-{
-    hoop_stream *stream = end->stream;
-    switch (pick(&end->random[1], 6)) {
-    case 0:
-        return hoop_stream_readexactly(stream, buffer, size);
-    case 1:
-        return hoop_stream_readline(stream, buffer, size);
-    case 2:
-        return hoop_stream_readuntil(stream, bytes_at(size), 2, buffer, size);
-    case 3:
-        return look(end, buffer, size);
-    default:
-        return hoop_stream_read(stream, buffer, size);
-    }
-}
-
-static int64_t read_all(void *arg)
-{
-    struct end *end = arg;
-    unsigned char *buffer = malloc(PIECE_MAX);
-    CHECK(buffer != NULL);
-    while (!hoop_stream_at_eof(end->stream)) {
-        int64_t rc = read_somehow(end, buffer, size_up_to(&end->random[1], PIECE_MAX));
-        if (rc == HOOP_ELIMIT || rc == HOOP_EINCOMPLETE)
-            rc = hoop_stream_read(end->stream, buffer, size_up_to(&end->random[1], PIECE_MAX));
-        rc = go_on(end, rc);
-        CHECK(rc >= 0 || rc == -ECANCELED);
-        if (rc > 0)
-            CHECK(memcmp(buffer, bytes_at(end->read), (size_t)rc) == 0);
-        end->read += rc > 0 ? (uint64_t)rc : 0;
-        size_t buffered = hoop_stream_buffered(end->stream);
-        CHECK(hoop_stream_bytes_read(end->stream) == end->read + buffered);
-        /* What a large read puts back may be as much as that. */
-        CHECK(buffered <= 2 * (end->limit + 65536) + PIECE_MAX);
-        rest_now_and_then(end, &end->random[1]);
-    }
-    free(buffer);
-    return 0;
-}
-
-/* ---- a conversation ---- */
 
 struct conversation {
     struct end ends[2];
     uint64_t random;
+    size_t allocations; /* that there were before */
+    uint64_t ahead;     /* bytes by which a writer was before a slow reader, at most */
 };
 
-static bool is_over(const struct conversation *conversation)
+static void check_memory(struct conversation *conversation)
 {
-    for (int i = 0; i < 4; i++)
-        if (!hoop_task_is_done(conversation->ends[i / 2].tasks[i % 2]))
-            return false;
-    return true;
+    struct end *ends = conversation->ends;
+    end_check_memory(&ends[0]);
+    end_check_memory(&ends[1]);
+    CHECK(hoop_testing_live_allocations() <= conversation->allocations + ALLOCATIONS_MAX);
+    if (!ends[1].is_slow)
+        return;
+    uint64_t ahead =
+        hoop_stream_bytes_written(ends[0].stream) - hoop_stream_bytes_read(ends[1].stream);
+    if (ahead > conversation->ahead)
+        conversation->ahead = ahead;
+    CHECK(ahead <= hoop_stream_write_buffered(ends[0].stream) + IN_FLIGHT_MAX);
 }
 
+/* Watches over both ends until they are through. */
 static void cancel_now_and_then(struct conversation *conversation)
 {
+    struct end *ends = conversation->ends;
     uint64_t *random = &conversation->random;
-    while (!is_over(conversation)) {
+    while (!end_is_over(&ends[0]) || !end_is_over(&ends[1])) {
         CHECK(hoop_sleep(pick(random, 3) == 0 ? 0.0001 : 0) == 0);
+        check_memory(conversation);
         if (pick(random, 3) == 0)
-            hoop_task_cancel(conversation->ends[pick(random, 2)].tasks[pick(random, 2)]);
+            hoop_task_cancel(ends[pick(random, 2)].tasks[pick(random, 2)]);
     }
 }
 
-static void set_little_room(int fd, uint64_t *random)
+static void set_little_room(const struct end *end, int option, uint64_t *random)
 {
-    int size = 1 + pick(random, 100000);
-    CHECK(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size) == 0);
-}
-
-static void start(struct end *end)
-{
-    end->tasks[0] = hoop_create_task(write_all, end);
-    end->tasks[1] = hoop_create_task(read_all, end);
-    CHECK(end->tasks[0] != NULL && end->tasks[1] != NULL);
-}
-
-static void finish(struct end *end)
-{
-    CHECK(hoop_task_result(end->tasks[0]) == 0);
-    CHECK(hoop_task_result(end->tasks[1]) == 0);
-    hoop_task_unref(end->tasks[0]);
-    hoop_task_unref(end->tasks[1]);
-    CHECK(end->read == end->length);
-    CHECK(hoop_stream_close(end->stream) == 0);
+    int size = ROOM_MIN + pick(random, ROOM_MAX - ROOM_MIN);
+    int fd = hoop_stream_fd(end->stream);
+    CHECK(setsockopt(fd, SOL_SOCKET, option, &size, sizeof size) == 0);
 }
 
 static void talk(struct conversation *conversation)
 {
+    struct end *ends = conversation->ends;
+    bool is_slow = ends[1].is_slow;
+    if (is_slow)
+        set_little_room(&ends[1], SO_RCVBUF, &conversation->random);
     for (int i = 0; i < 2; i++)
-        if (pick(&conversation->random, 2) == 0)
-            set_little_room(hoop_stream_fd(conversation->ends[i].stream), &conversation->random);
+        if (is_slow || pick(&conversation->random, 2) == 0)
+            set_little_room(&ends[i], SO_SNDBUF, &conversation->random);
     for (int i = 0; i < 2; i++)
-        start(&conversation->ends[i]);
+        end_start(&ends[i]);
     cancel_now_and_then(conversation);
     for (int i = 0; i < 2; i++)
-        finish(&conversation->ends[i]);
+        end_finish(&ends[i]);
 }
-
-/* ---- the kinds of connection ---- */
-
-static void open_unix_pair(int fds[2])
-{
-    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
-}
-
-static void open_tcp_pair(int fds[2])
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    CHECK(bind(listener, (struct sockaddr *)&address, size) == 0);
-    CHECK(listen(listener, 1) == 0);
-    CHECK(getsockname(listener, (struct sockaddr *)&address, &size) == 0);
-    fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    CHECK(connect(fds[0], (struct sockaddr *)&address, size) == 0);
-    fds[1] = accept(listener, NULL, NULL);
-    CHECK(fds[1] >= 0);
-    close(listener);
-}
-
-static void (*const kinds[])(int fds[2]) = {open_unix_pair, open_tcp_pair};
-enum { KINDS = sizeof kinds / sizeof *kinds };
 
 struct plan {
+    const struct kind *kind;
     uint64_t length;
-    int kind;
+    bool is_slow;
+    size_t allocations;
 };
+
+static void open_end(struct end *end, int fd, uint64_t length, uint64_t *random)
+{
+    end->length = length;
+    end->limit = size_up_to(random, PIECE_MAX) + 100;
+    end->write_high = size_up_to(random, PIECE_MAX);
+    end->random[0] = next_random(random);
+    end->random[1] = next_random(random);
+    hoop_stream_options options = {.limit = end->limit, .write_high = end->write_high};
+    CHECK(hoop_stream_open(fd, &options, &end->stream) == 0);
+}
 
 static int64_t converse(void *arg)
 {
     const struct plan *plan = arg;
-    struct conversation conversation = {.random = stress_seed * 1000003 + (uint64_t)plan->kind + 1};
+    struct conversation conversation = {
+        .random = stress_seed * 1000003 + (uint64_t)(plan->kind - kinds) + 1,
+        .allocations = plan->allocations,
+    };
+    struct end *ends = conversation.ends;
     int fds[2];
-    kinds[plan->kind](fds);
-    for (int i = 0; i < 2; i++) {
-        struct end *end = &conversation.ends[i];
-        uint64_t *random = &conversation.random;
-        end->length = plan->length;
-        end->limit = size_up_to(random, PIECE_MAX) + 100;
-        end->write_high = size_up_to(random, PIECE_MAX);
-        end->random[0] = next_random(random);
-        end->random[1] = next_random(random);
-        hoop_stream_options options = {.limit = end->limit, .write_high = end->write_high};
-        CHECK(hoop_stream_open(fds[i], &options, &end->stream) == 0);
-    }
+    plan->kind->connect(fds);
+    for (int i = 0; i < 2; i++)
+        open_end(&ends[i], fds[i], plan->length, &conversation.random);
+    if (plan->kind->secure != NULL)
+        plan->kind->secure((hoop_stream *[]){ends[0].stream, ends[1].stream}, &conversation.random);
+    ends[1].is_slow = plan->is_slow;
     talk(&conversation);
-    CHECK(plan->length < 1 << 20 || conversation.ends[0].cancelled > 0);
+    CHECK(plan->length < 1 << 20 || ends[0].cancelled > 0);
+    CHECK(!plan->is_slow || conversation.ahead > 0);
     return 0;
+}
+
+static void run(struct plan plan)
+{
+    plan.allocations = hoop_testing_live_allocations();
+    CHECK(hoop_run(converse, &plan) == 0);
+    CHECK(hoop_testing_live_allocations() == plan.allocations);
+    stress_seed++;
 }
 
 static uint64_t number_of(const char *variable, uint64_t otherwise)
@@ -313,16 +148,18 @@ static uint64_t number_of(const char *variable, uint64_t otherwise)
 
 int main(void)
 {
-    enum { CONVERSATIONS = 4 }; /* of each kind, with marks of their own */
     stress_seed = number_of("HOOP_SEED", 1);
     uint64_t length = number_of("HOOP_STRESS", 1000) << 17;
+    const char *wanted = getenv("HOOP_KIND");
     make_pattern();
-    for (int i = 0; i < CONVERSATIONS * KINDS; i++) {
-        size_t before = hoop_testing_live_allocations();
-        struct plan plan = {length / CONVERSATIONS, i % KINDS};
-        CHECK(hoop_run(converse, &plan) == 0);
-        CHECK(hoop_testing_live_allocations() == before);
-        stress_seed++;
+    kinds_begin();
+    for (const struct kind *kind = kinds; kind < kinds + KINDS; kind++) {
+        if (wanted != NULL && strcmp(wanted, kind->name) != 0)
+            continue;
+        for (int i = 0; i < CONVERSATIONS; i++)
+            run((struct plan){.kind = kind, .length = length / CONVERSATIONS});
+        run((struct plan){.kind = kind, .length = SLOW_LENGTH, .is_slow = true});
     }
+    kinds_end();
     return 0;
 }
