@@ -269,6 +269,8 @@ static int say_goodbye(struct tls *tls)
     if (!tls->is_established || (SSL_get_shutdown(tls->ssl) & SSL_SENT_SHUTDOWN) != 0)
         return 0;
     tls_clear_errors();
+    if (SSL_in_init(tls->ssl)) /* a program has asked for new keys, which go out first */
+        (void)SSL_do_handshake(tls->ssl);
     int rc = SSL_shutdown(tls->ssl);
     return rc < 0 ? tls_outcome(tls, rc) : 0;
 }

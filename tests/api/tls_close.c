@@ -83,6 +83,19 @@ IN_A_TASK(after_the_end_of_writing_reading_goes_on)
 
 /* ---- closing ---- */
 
+/* A program may ask for new keys and then say nothing: these go out before the goodbye. */
+IN_A_TASK(new_keys_before_the_end_are_no_error)
+{
+    struct pair pair;
+    char byte;
+    pair_open(&pair);
+    SSL *ssl = hoop_stream_ssl(pair.client.stream);
+    assert_int_equal(SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+    assert_int_equal(hoop_stream_write_eof(pair.client.stream), 0);
+    assert_int_equal(hoop_stream_read(pair.server.stream, &byte, 1), 0);
+    pair_close(&pair);
+}
+
 IN_A_TASK(a_close_waits_for_the_others_goodbye)
 {
     struct pair pair;
@@ -214,6 +227,7 @@ int main(void)
         BEHAVIOUR(a_connection_that_is_cut_is_an_error_after_what_came),
         BEHAVIOUR(what_is_changed_on_the_way_is_an_error),
         BEHAVIOUR(after_the_end_of_writing_reading_goes_on),
+        BEHAVIOUR(new_keys_before_the_end_are_no_error),
         BEHAVIOUR(a_close_waits_for_the_others_goodbye),
         BEHAVIOUR(who_has_heard_a_goodbye_does_not_wait_for_another),
         BEHAVIOUR(a_close_waits_no_longer_than_its_limit),
