@@ -99,8 +99,11 @@ static int64_t fetch(void *arg)
     struct request *request = arg;
     int64_t rc = hoop_wait_for(get, request, 30);
     request->failed = rc < 0;
-    if (rc < 0)
-        fprintf(stderr, "%s: %s (%s)\n", request->url, hoop_strerror(rc), hoop_error_message());
+    if (rc < 0) {
+        const char *details = hoop_error_message();
+        fprintf(stderr, "%s: %s%s%s\n", request->url, hoop_strerror(rc), details[0] ? ": " : "",
+                details);
+    }
     return 0;
 }
 
