@@ -7,9 +7,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <hoop/error.h>
+#include <linux/tls.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -223,6 +227,33 @@ int64_t sys_send_pieces(int fd, const struct iovec *pieces, size_t count)
     if (fails())
         return -HOOP_TESTING_ERRNO;
     struct msghdr message = {.msg_iov = (struct iovec *)pieces, .msg_iovlen = count};
+    return RETRIED(sendmsg(fd, &message, MSG_NOSIGNAL));
+}
+
+int sys_tls_attach(int fd)
+{
+    static const char name[] = "tls";
+    return fails() ? -HOOP_TESTING_ERRNO
+                   : checked(setsockopt(fd, IPPROTO_TCP, TCP_ULP, name, sizeof name - 1));
+}
+
+int64_t sys_tls_send(int fd, unsigned char kind, const void *data, size_t size)
+{
+    if (fails())
+        return -HOOP_TESTING_ERRNO;
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(1)];
+    } control = {.space = {0}};
+    struct iovec piece = {(void *)(uintptr_t)data, size};
+    struct msghdr message = {.msg_iov = &piece,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control.space};
+    control.header.cmsg_level = SOL_TLS;
+    control.header.cmsg_type = TLS_SET_RECORD_TYPE;
+    control.header.cmsg_len = CMSG_LEN(1);
+    memcpy(CMSG_DATA(&control.header), &kind, 1);
     return RETRIED(sendmsg(fd, &message, MSG_NOSIGNAL));
 }
 

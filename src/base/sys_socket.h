@@ -55,6 +55,10 @@ int64_t sys_send(int fd, const void *data, size_t size);
 int64_t sys_send_to(int fd, const void *data, size_t size, const hoop_address *to);
 /* At most SYS_PIECES_MAX of them. */
 int64_t sys_send_pieces(int fd, const struct iovec *pieces, size_t count);
+/* Connected TCP: the kernel is ready to be given the keys of TLS. -ENOENT: it cannot do it. */
+int sys_tls_attach(int fd);
+/* With the keys in the kernel: sends a record of a kind other than data. How many bytes. */
+int64_t sys_tls_send(int fd, unsigned char kind, const void *data, size_t size);
 /* How many messages were received, or sent. */
 int sys_receive_messages(int fd, struct mmsghdr *messages, unsigned count);
 int sys_send_messages(int fd, struct mmsghdr *messages, unsigned count);

@@ -116,13 +116,18 @@ int channel_check_writing(const struct channel *channel)
     return UNLIKELY(channel->end_wanted || channel->is_closing) ? -EPIPE : 0;
 }
 
+static bool end_waits(const struct channel *channel)
+{
+    return channel->end_wanted && !channel->end_sent;
+}
+
 /* Sends what it can, and then says that it was all if no more is to be written. */
 static int flush(struct channel *channel)
 {
     int rc = channel_flush(channel);
-    if (rc == 0 && channel->end_wanted && !channel->end_sent) {
-        channel->end_sent = true;
+    if (rc == 0 && end_waits(channel)) {
         rc = channel->kind->end(channel);
+        channel->end_sent = rc != -EAGAIN;
         if (rc == 0)
             rc = channel_flush(channel);
     }
@@ -302,7 +307,8 @@ static void notify(hoop_watch *watch, unsigned events)
         close_further(channel);
         return;
     }
-    if (events & HOOP_WRITABLE && (channel->out.size > 0 || channel->is_full)) {
+    if (events & HOOP_WRITABLE &&
+        (channel->out.size > 0 || channel->is_full || UNLIKELY(end_waits(channel)))) {
         (void)flush(channel);
         if (channel->write_error != 0 ||
             (channel->is_full && channel->out.size <= channel->write_low)) {

@@ -34,7 +34,7 @@ struct channel_kind {
     /* Takes all bytes, behind those that wait. -ENOMEM: and none was taken. */
     int (*append)(struct channel *channel, const void *data, size_t size);
     /* `out` has been sent, and no more will be written: tell the other end. May put something
-     * more into `out`. Called once. */
+     * more into `out`. Called again when there is room after -EAGAIN, else once. */
     int (*end)(struct channel *channel);
     /* The channel is being closed, and `out` has been sent: 0 once all is said and done;
      * -EAGAIN to be called again after more events, and once more in `out` is sent. */
@@ -100,7 +100,7 @@ int channel_append_pieces(struct channel *channel, const struct iovec *pieces, s
 int channel_write_eof(struct channel *channel);
 /* 0, or why nothing can be written any more. */
 int channel_check_writing(const struct channel *channel);
-/* The plain kind's: sends up to COUNT bytes of a file without a copy: how many, 0 at its end;
+/* The plain kind's, and TLS's in the kernel: sends up to COUNT bytes of a file without a copy: how many, 0 at its end;
  * -EAGAIN without room or while something waits. -EINVAL and the like: the file cannot be
  * sent so. */
 int64_t channel_send_file(struct channel *channel, int file_fd, uint64_t offset, uint64_t count);

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/sys_socket.h"
 #include "io/stream.h"
+#include "io/tls.h"
 
 struct transfer {
     int file_fd;
@@ -21,6 +22,12 @@ struct transfer {
 static bool is_unsuited(int64_t error)
 {
     return error == -EINVAL || error == -ENOSYS || error == -EOPNOTSUPP || error == -EOVERFLOW;
+}
+
+/* As they are, or encrypted by the kernel itself. */
+static bool can_send_files(const struct channel *channel)
+{
+    return channel->kind == &channel_plain || tls_in_kernel(channel);
 }
 
 static void advance(struct transfer *transfer, int64_t size)
@@ -92,8 +99,7 @@ int64_t hoop_stream_sendfile(hoop_stream *stream, int file_fd, uint64_t offset, 
     struct stream_wait writer;
     rc = stream_writer_begin(&writer, stream);
     if (rc == 0) {
-        rc = stream->channel.kind == &channel_plain ? send_by_kernel(&writer, &transfer)
-                                                    : -EOPNOTSUPP;
+        rc = can_send_files(&stream->channel) ? send_by_kernel(&writer, &transfer) : -EOPNOTSUPP;
         if (is_unsuited(rc))
             rc = send_by_chunks(&writer, &transfer);
     }

@@ -97,6 +97,11 @@ struct ssl_st *hoop_stream_ssl(const hoop_stream *stream)
     return tls_ssl(&stream->channel);
 }
 
+bool hoop_stream_tls_in_kernel(const hoop_stream *stream)
+{
+    return tls_in_kernel(&stream->channel);
+}
+
 const char *hoop_stream_alpn(const hoop_stream *stream)
 {
     return tls_alpn(&stream->channel);

@@ -39,7 +39,7 @@ int tls_outcome(struct tls *tls, int result)
         return tls->io_error;
     if (outcome == SSL_ERROR_ZERO_RETURN)
         return 0;
-    if (outcome == SSL_ERROR_WANT_READ)
+    if (outcome == SSL_ERROR_WANT_READ || outcome == SSL_ERROR_WANT_WRITE)
         return -EAGAIN;
     if (tls->is_cut)
         return HOOP_ECUT;
@@ -91,6 +91,8 @@ static void receive_now(void *arg)
     if (rc < 0 && rc != -EAGAIN)
         tls->error = rc;
     receiving->received = total > 0 ? (int64_t)total : rc;
+    if (UNLIKELY(tls->kernel_sends))
+        tls_kernel_received(tls);
     send_answers(receiving->channel);
 }
 
@@ -215,6 +217,8 @@ static int64_t tls_send(struct channel *channel, const struct iovec *pieces, siz
 {
     if (UNLIKELY(!channel->tls->is_established))
         return 0;
+    if (channel->tls->kernel_sends)
+        return channel_plain.send(channel, pieces, count);
     struct sending sending = {channel, pieces, count, 0, 0};
     hoop_call_on_thread_stack(send_now, &sending);
     return sending.sent;
@@ -245,6 +249,8 @@ static int tls_append(struct channel *channel, const void *data, size_t size)
 {
     if (!channel->tls->is_established)
         return -EBUSY;
+    if (channel->tls->kernel_sends)
+        return channel_plain.append(channel, data, size);
     size_t records = size / RECORD_SIZE + 1;
     if (buffer_reserve(&channel->out, size + records * RECORD_OVERHEAD) == NULL)
         return -ENOMEM;
@@ -263,16 +269,19 @@ struct ending {
     int result;
 };
 
-/* The goodbye goes into `out`, once. */
+/* The goodbye goes into `out`, once; or to the kernel, which may have no room: -EAGAIN. */
 static int say_goodbye(struct tls *tls)
 {
-    if (!tls->is_established || (SSL_get_shutdown(tls->ssl) & SSL_SENT_SHUTDOWN) != 0)
+    bool is_said = (SSL_get_shutdown(tls->ssl) & SSL_SENT_SHUTDOWN) != 0 && !tls->goodbye_waits;
+    if (!tls->is_established || is_said)
         return 0;
     tls_clear_errors();
     if (SSL_in_init(tls->ssl)) /* a program has asked for new keys, which go out first */
         (void)SSL_do_handshake(tls->ssl);
     int rc = SSL_shutdown(tls->ssl);
-    return rc < 0 ? tls_outcome(tls, rc) : 0;
+    rc = rc < 0 ? tls_outcome(tls, rc) : 0;
+    tls->goodbye_waits = rc == -EAGAIN;
+    return rc;
 }
 
 static void end_now(void *arg)
@@ -307,10 +316,10 @@ static void finish_now(void *arg)
 {
     struct ending *ending = arg;
     struct tls *tls = ending->tls;
-    if (say_goodbye(tls) < 0)
-        return;
+    int rc = say_goodbye(tls);
+    if (rc == 0)
+        rc = channel_flush(tls->channel);
     /* All data went out before: nobody is harmed if the goodbye does not. */
-    int rc = channel_flush(tls->channel);
     ending->result = rc < 0 ? (rc == -EAGAIN ? -EAGAIN : 0) : await_goodbye(tls);
 }
 
@@ -357,6 +366,11 @@ const struct channel_kind channel_tls = {
 struct ssl_st *tls_ssl(const struct channel *channel)
 {
     return channel->tls != NULL ? channel->tls->ssl : NULL;
+}
+
+bool tls_in_kernel(const struct channel *channel)
+{
+    return channel->tls != NULL && channel->tls->is_established && channel->tls->kernel_sends;
 }
 
 const char *tls_alpn(const struct channel *channel)

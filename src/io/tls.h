@@ -39,4 +39,7 @@ int tls_failed(const struct channel *channel, int code);
 struct ssl_st *tls_ssl(const struct channel *channel);
 const char *tls_alpn(const struct channel *channel);
 
+/* Whether the kernel encrypts what is sent: then it can send files. */
+bool tls_in_kernel(const struct channel *channel);
+
 #endif

@@ -112,7 +112,8 @@ int tls_start(struct channel *channel, hoop_tls *context, const char *server_nam
     struct tls *tls = alloc_zeroed(sizeof *tls);
     if (tls == NULL)
         return -ENOMEM;
-    *tls = (struct tls){.channel = channel, .context = context};
+    *tls = (struct tls){
+        .channel = channel, .context = context, .record_kind = SSL3_RT_APPLICATION_DATA};
     int rc = 0;
     if (!context->is_server && server_name != NULL)
         rc = copy_name(server_name, &tls->server_name);
