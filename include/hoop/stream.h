@@ -198,7 +198,7 @@ HOOP_API HOOP_MUST_CHECK int hoop_stream_start_tls(hoop_stream *stream, hoop_tls
 /* OpenSSL's SSL, borrowed, to ask for the peer's certificate, the cipher and so on; NULL
  * without TLS. */
 HOOP_API struct ssl_st *hoop_stream_ssl(const hoop_stream *stream);
-/* Whether the kernel encrypts what is sent: see hoop_tls_options.no_kernel. */
+/* Whether the kernel encrypts what is sent: see hoop_tls_options.kernel. */
 HOOP_API bool hoop_stream_tls_in_kernel(const hoop_stream *stream);
 /* The application protocol that was agreed on by ALPN; "" if none. Valid as long as the stream. */
 HOOP_API const char *hoop_stream_alpn(const hoop_stream *stream);

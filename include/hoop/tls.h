@@ -39,10 +39,11 @@ typedef struct hoop_tls_options {
     bool no_verify;      /* a client takes any certificate: for tests, an attacker may listen */
     bool require_client; /* a server takes only clients whose certificate AUTHORITY has signed */
     bool no_tickets;     /* a server lets no session be resumed */
-    /* Leaves the sending to OpenSSL. Else the kernel encrypts what goes through a TCP socket if it
-     * can (its module `tls` is there, and knows the cipher), and hoop_stream_sendfile copies
-     * nothing. Then, once the other end asks for new keys, writing fails with HOOP_ETLS. */
-    bool no_kernel;
+    /* The kernel encrypts what is sent through a TCP socket, if it can (Linux with the module `tls`,
+     * which is loaded before the first connection, and knows the cipher): hoop_stream_sendfile
+     * then copies nothing. Not the default, as a connection whose other end asks for new keys can
+     * send no more (HOOP_ETLS). */
+    bool kernel;
     hoop_tls_version least;
     /* Application protocols, the preferred one first, NULL at the end: {"h2", "http/1.1", NULL};
      * NULL: none. The server's preference counts; a client that offers others only is refused. */

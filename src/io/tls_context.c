@@ -176,7 +176,7 @@ static int set_up(hoop_tls *tls, const hoop_tls_options *options)
     SSL_CTX_set_min_proto_version(tls->context,
                                   options->least == HOOP_TLS_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
     SSL_CTX_set_options(tls->context,
-                        SSL_OP_NO_RENEGOTIATION | (options->no_kernel ? 0 : SSL_OP_ENABLE_KTLS));
+                        SSL_OP_NO_RENEGOTIATION | (options->kernel ? SSL_OP_ENABLE_KTLS : 0));
     SSL_CTX_set_mode(tls->context, SSL_MODE_ENABLE_PARTIAL_WRITE |
                                        SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                        SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);

@@ -68,8 +68,8 @@ static void tcp_pair_open_with(struct pair *pair, hoop_tls *client, hoop_tls *se
 /* Speaking TLS of that version; and wherever the kernel can encrypt, it does. */
 static void tcp_pair_open(struct pair *pair, int version, const hoop_stream_options *options)
 {
-    tcp_pair_open_with(pair, client_tls_with((hoop_tls_options){0}),
-                       server_tls_with((hoop_tls_options){0}), options);
+    tcp_pair_open_with(pair, client_tls_with((hoop_tls_options){.kernel = true}),
+                       server_tls_with((hoop_tls_options){.kernel = true}), options);
     SSL_CTX_set_max_proto_version(hoop_tls_context(pair->client.tls), version);
     pair_start(pair);
     pair_started(pair);
@@ -83,8 +83,8 @@ static void tcp_pair_open(struct pair *pair, int version, const hoop_stream_opti
 /* The same with the kernel at the server only. */
 static void open_without_client(struct pair *pair)
 {
-    tcp_pair_open_with(pair, client_tls_with((hoop_tls_options){.no_kernel = true}),
-                       server_tls_with((hoop_tls_options){0}), NULL);
+    tcp_pair_open_with(pair, client_tls_with((hoop_tls_options){0}),
+                       server_tls_with((hoop_tls_options){.kernel = true}), NULL);
     pair_start(pair);
     pair_started(pair);
     assert_passes(pair->server.stream, pair->client.stream, "hello");
@@ -122,11 +122,11 @@ static void the_kernel_encrypts_where_it_can(void **state)
     the_kernel_encrypts(state);
 }
 
-OVER_TCP(the_kernel_is_left_out_on_demand)
+OVER_TCP(the_kernel_is_left_out_unless_asked)
 {
     struct pair pair;
-    tcp_pair_open_with(&pair, client_tls_with((hoop_tls_options){.no_kernel = true}),
-                       server_tls_with((hoop_tls_options){0}), NULL);
+    tcp_pair_open_with(&pair, client_tls_with((hoop_tls_options){0}),
+                       server_tls_with((hoop_tls_options){.kernel = true}), NULL);
     assert_false(hoop_stream_tls_in_kernel(pair.client.stream));
     pair_start(&pair);
     pair_started(&pair);
@@ -413,7 +413,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BEHAVIOUR(the_kernel_encrypts_where_it_can),
-        BEHAVIOUR(the_kernel_is_left_out_on_demand),
+        BEHAVIOUR(the_kernel_is_left_out_unless_asked),
         BEHAVIOUR(megabytes_go_both_ways_at_once),
         BEHAVIOUR(files_arrive_between_what_was_written_before_and_after),
         BEHAVIOUR(a_slow_reader_lets_no_more_than_the_mark_wait),
