@@ -106,7 +106,7 @@ def _panel(row: dict, x: float, y: float) -> list[str]:
     per_unit = (PANEL_WIDTH - LABEL_WIDTH - room) / (largest or 1)
     unit = {"ns": "nanoseconds", "B": "resident bytes"}[row["unit"]]
     if row["rates"]:
-        unit = "processor time of the server, nanoseconds"
+        unit = "server CPU time, ns"
     unit += f" {'an' if row['per'][0] in 'aeio' else 'a'} {row['per']}"
     parts = [
         _text(x, y + 14, row["title"], 14, INK, bold=True),

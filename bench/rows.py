@@ -91,9 +91,9 @@ ROWS = (
     _echo("tcp_1", "TCP echo of 1 KiB, 1 connection", "tcp", 1, NEXT_TO_BARE),
     _echo("tcp_50", "TCP echo of 1 KiB, 50 connections", "tcp", 50, NEXT_TO_BARE),
     _echo("tcp_1000", "TCP echo of 1 KiB, 1000 connections", "tcp", 1000, NEXT_TO_BARE),
-    _echo("tcp_50_protocol", "the same with callbacks, 50 connections", "tcp_protocol", 50),
-    _echo("tcp_50_readline", "the same line by line, 50 connections", "tcp_readline", 50),
-    _echo("tcp_50_uring", "the same by io_uring, 50 connections", "tcp_uring", 50),
+    _echo("tcp_50_protocol", "TCP echo with callbacks, 50 connections", "tcp_protocol", 50),
+    _echo("tcp_50_readline", "TCP echo line by line, 50 connections", "tcp_readline", 50),
+    _echo("tcp_50_uring", "TCP echo on io_uring, 50 connections", "tcp_uring", 50),
     _echo("unix_50", "echo of 1 KiB, 50 Unix sockets", "unix", 50, Target(ahead=True)),
     _echo("tls_50", "TLS echo of 1 KiB, 50 connections", "tls", 50, Target(ahead=True)),
     Row(
