@@ -17,7 +17,7 @@ struct buffer {
 
 static inline const char *buffer_data(const struct buffer *buffer)
 {
-    return buffer->memory + buffer->start;
+    return buffer->memory != NULL ? buffer->memory + buffer->start : NULL;
 }
 
 /* Makes room for SIZE more bytes behind the last one, and returns where; NULL without memory.
