@@ -14,13 +14,13 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "base/fault.h"
+#include "base/sys_result.h"
+#include "base/sys_socket.h"
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102 /* Linux 6.13, include/uapi/asm-generic/mman-common.h */
@@ -31,17 +31,6 @@
 
 #define NS_PER_SECOND 1000000000
 #define NS_PER_MS 1000000
-
-/* The result of a syscall in hoop's convention. */
-static int checked(int result)
-{
-    return result < 0 ? -errno : result;
-}
-
-static bool fails(void)
-{
-    return fault_hits(HOOP_FAIL_SYSCALL);
-}
 
 int sys_epoll_create(void)
 {
@@ -382,19 +371,17 @@ bool sys_find_module(uintptr_t address, struct sys_module *ret_module)
 
 static int map_descriptor(int fd, void **ret_bytes, size_t *ret_size)
 {
-    struct stat status;
-    int rc = fails() ? -HOOP_TESTING_ERRNO : checked(fstat(fd, &status));
+    uint64_t size;
+    int rc = sys_file_size(fd, &size);
     if (rc < 0)
         return rc;
-    if (!S_ISREG(status.st_mode))
-        return -EINVAL;
     if (fails())
         return -HOOP_TESTING_ERRNO;
-    void *bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    void *bytes = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (bytes == MAP_FAILED)
         return -errno; /* so it is for an empty file */
     *ret_bytes = bytes;
-    *ret_size = (size_t)status.st_size;
+    *ret_size = (size_t)size;
     return 0;
 }
 

@@ -21,17 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/fault.h"
-
-static int checked(int result)
-{
-    return result < 0 ? -errno : result;
-}
-
-static bool fails(void)
-{
-    return fault_hits(HOOP_FAIL_SYSCALL);
-}
+#include "base/sys_result.h"
 
 /* The result of CALL, made again as long as a signal interrupts it. */
 #define RETRIED(call) \

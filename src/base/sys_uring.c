@@ -9,16 +9,11 @@
 #include <sys/epoll.h>
 #include <sys/stat.h>
 
-#include "base/fault.h"
 #include "base/sys.h"
+#include "base/sys_result.h"
 
 #define NS_PER_SECOND 1000000000
 #define COMPLETIONS_PER_ENTRY 4
-
-static bool fails(void)
-{
-    return fault_hits(HOOP_FAIL_SYSCALL);
-}
 
 static int open_with(struct io_uring *ring, unsigned entries, unsigned flags)
 {

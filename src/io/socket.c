@@ -13,6 +13,7 @@
 
 #include "base/check.h"
 #include "base/sys_socket.h"
+#include "io/file_range.h"
 #include "io/local.h"
 #include "loop/loop.h"
 #include "task/wait.h"
@@ -173,23 +174,13 @@ int64_t hoop_sock_sendto(int fd, const void *data, size_t size, const hoop_addre
 /* How much of a file is asked for in one call. */
 #define FILE_PIECE ((uint64_t)1 << 24)
 
-/* How many bytes from OFFSET on are to be sent, for COUNT as of hoop_sock_sendfile; or an error. */
-static int64_t file_rest(int file_fd, uint64_t offset, uint64_t count)
-{
-    uint64_t size;
-    int rc = sys_file_size(file_fd, &size);
-    if (rc < 0)
-        return wait_failed(rc);
-    uint64_t rest = offset < size ? size - offset : 0;
-    return (int64_t)(count > 0 && count < rest ? count : rest);
-}
-
 int64_t hoop_sock_sendfile(int fd, int file_fd, uint64_t offset, uint64_t count, uint64_t *ret_sent)
 {
     uint64_t sent = 0;
     int64_t rc = socket_check(fd, __func__);
-    int64_t wanted = rc < 0 ? rc : file_rest(file_fd, offset, count);
-    rc = wanted < 0 ? wanted : 1;
+    int64_t wanted = rc < 0 ? rc : file_range(file_fd, offset, count);
+    if (rc >= 0)
+        rc = wanted < 0 ? wait_failed((int)wanted) : 1;
     while (rc > 0 && sent < (uint64_t)wanted) {
         uint64_t piece =
             (uint64_t)wanted - sent < FILE_PIECE ? (uint64_t)wanted - sent : FILE_PIECE;

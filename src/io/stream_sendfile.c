@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/sys_socket.h"
+#include "io/file_range.h"
 #include "io/stream.h"
 #include "io/tls.h"
 
@@ -90,12 +91,10 @@ int64_t hoop_stream_sendfile(hoop_stream *stream, int file_fd, uint64_t offset, 
     int64_t rc = stream_check(stream, __func__);
     if (rc < 0)
         return rc;
-    uint64_t file_size = 0;
-    rc = sys_file_size(file_fd, &file_size);
-    if (rc < 0)
-        return wait_failed((int)rc);
-    uint64_t rest = offset < file_size ? file_size - offset : 0;
-    struct transfer transfer = {file_fd, offset, count > 0 && count < rest ? count : rest};
+    int64_t size = file_range(file_fd, offset, count);
+    if (size < 0)
+        return wait_failed((int)size);
+    struct transfer transfer = {file_fd, offset, (uint64_t)size};
     struct stream_wait writer;
     rc = stream_writer_begin(&writer, stream);
     if (rc == 0) {

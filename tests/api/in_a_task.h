@@ -13,7 +13,10 @@
 
 #include "reports.h"
 
-#define IN_A_TASK(behaviour) \
+#define IN_A_TASK(behaviour) IN_A_TASK_RUN_BY(run_virtually, behaviour)
+
+/* The same, run by another function than run_virtually. */
+#define IN_A_TASK_RUN_BY(run, behaviour) \
     static void behaviour##_body(void); \
     static int64_t behaviour##_task(void *arg) \
     { \
@@ -24,7 +27,7 @@
     static void behaviour(void **state) \
     { \
         (void)state; \
-        assert_int_equal(run_virtually(behaviour##_task, NULL), 0); \
+        assert_int_equal(run(behaviour##_task, NULL), 0); \
     } \
     static void behaviour##_body(void)
 

@@ -14,20 +14,7 @@
 
 /* ---- two ends of TCP ---- */
 
-#define OVER_TCP(behaviour) \
-    static void behaviour##_body(void); \
-    static int64_t behaviour##_task(void *arg) \
-    { \
-        (void)arg; \
-        behaviour##_body(); \
-        return 0; \
-    } \
-    static void behaviour(void **state) \
-    { \
-        (void)state; \
-        assert_int_equal(hoop_run(behaviour##_task, NULL), 0); \
-    } \
-    static void behaviour##_body(void)
+#define OVER_TCP(behaviour) IN_A_TASK_RUN_BY(hoop_run, behaviour)
 
 static void tcp_open(int *ret_client, int *ret_server)
 {

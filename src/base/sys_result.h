@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the sys files have in common: a test may make the next call fail, and the result of a
+ * call in hoop's convention.
+ */
+#ifndef BASE_SYS_RESULT_H
+#define BASE_SYS_RESULT_H
+
+#include <errno.h>
+
+#include "base/fault.h"
+
+/* Asked before each call that can fail: is it to fail now, with HOOP_TESTING_ERRNO? */
+static inline bool fails(void)
+{
+    return fault_hits(HOOP_FAIL_SYSCALL);
+}
+
+static inline int checked(int result)
+{
+    return result < 0 ? -errno : result;
+}
+
+#endif
