@@ -91,6 +91,16 @@ HOOP_API int hoop_set_default_executor(hoop_loop *loop, hoop_executor *executor)
  * seconds, as asyncio. */
 HOOP_API HOOP_MUST_CHECK int hoop_shutdown_default_executor(double seconds);
 
+/* ---- for libraries -------------------------------------------------------- */
+
+/* An executor that a library has for the running loop, so that nobody else's functions keep its
+ * own waiting: found by KEY, an address that only the library has, and made with OPTIONS when it is
+ * first asked for. It goes with the loop, which waits for its idle threads, and at most 10 ms for
+ * a function that was submitted and still runs. Borrowed. NULL on failure: hoop_last_error is HOOP_ENOLOOP or that of
+ * hoop_executor_new. */
+HOOP_API hoop_executor *hoop_library_executor(const void *key,
+                                              const hoop_executor_options *options);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The resolver, in threads of its own. Each loop has an executor for it, made for the first
- * lookup that needs a thread. It is shut down with the loop, which does not wait for a lookup that
- * hangs.
+ * The resolver, in threads of its own: hoop_library_executor. The loop that is closed does not
+ * wait for a lookup that hangs.
  *
  * A lookup lies on the heap with copies of all that it needs, and belongs to two: the task that
  * waits for it, and the job. Whoever lets go last frees it with what was found.
@@ -25,54 +24,13 @@
 
 /* ---- the threads ---- */
 
-/* How long the end of a loop waits for these threads at most, in nanoseconds. */
-#define IDLE_END_LIMIT 1000000000
-#define BUSY_END_LIMIT 10000000
-
-struct dns_local {
-    hoop_local local;
-    hoop_executor *executor;
-};
-
 static const char key;
-
-static bool is_busy(hoop_executor *executor)
-{
-    spinlock_take(&executor->lock);
-    bool is_busy = executor->working > 0 || executor->pending > 0;
-    spinlock_give(&executor->lock);
-    return is_busy;
-}
-
-/* Threads without a lookup end at once, and are waited for, so that nothing of the resolver's is
- * left when the program ends. Who is busy may be about to be through, or hang. */
-static void local_close(hoop_local *base)
-{
-    struct dns_local *local = CONTAINER_OF(base, struct dns_local, local);
-    int64_t limit = is_busy(local->executor) ? BUSY_END_LIMIT : IDLE_END_LIMIT;
-    (void)executor_wait_for_end(local->executor, limit);
-    hoop_executor_free(local->executor);
-    alloc_free(local);
-}
 
 /* The running loop's; NULL without memory. */
 static hoop_executor *dns_executor(void)
 {
-    hoop_loop *loop = hoop_running_loop();
-    hoop_local *base = hoop_local_find(loop, &key);
-    if (base != NULL)
-        return CONTAINER_OF(base, struct dns_local, local)->executor;
-    hoop_executor *executor = hoop_executor_new(
-        &(hoop_executor_options){.name = "hoop-dns", .max_workers = HOOP_DNS_THREADS});
-    struct dns_local *local = executor != NULL ? alloc_zeroed(sizeof *local) : NULL;
-    if (local == NULL) {
-        hoop_executor_free(executor);
-        return NULL;
-    }
-    local->local = (hoop_local){.key = &key, .close = local_close};
-    local->executor = executor;
-    hoop_local_add(loop, &local->local);
-    return executor;
+    return hoop_library_executor(
+        &key, &(hoop_executor_options){.name = "hoop-dns", .max_workers = HOOP_DNS_THREADS});
 }
 
 /* ---- a lookup ---- */
