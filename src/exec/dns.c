@@ -114,7 +114,7 @@ static int lookup_run(struct lookup *lookup, hoop_blocking_fn fn)
     if (executor == NULL)
         return wait_failed(-ENOMEM);
     atomic_fetch_add_explicit(&lookup->references, 1, memory_order_relaxed);
-    hoop_future *future = job_submit(executor, fn, lookup, lookup_unref);
+    hoop_future *future = job_submit(executor, &(hoop_work){.fn = fn, .arg = lookup}, lookup_unref);
     if (future == NULL) {
         lookup_unref(lookup);
         return wait_failed(hoop_last_error());

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <hoop/error.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "base/alloc.h"
@@ -22,19 +23,26 @@ struct thread_wait {
 
 /* ---- jobs ---- */
 
+/* Those for which there is a worker, or soon will be, do not count. */
+static bool is_full(const hoop_executor *executor)
+{
+    unsigned free_workers = executor->max_workers - executor->working;
+    return executor->max_pending > 0 && executor->pending >= executor->max_pending + free_workers;
+}
+
 int executor_put(hoop_executor *executor, struct job *job)
 {
     spinlock_take(&executor->lock);
-    bool is_open = !executor->is_shut_down;
+    int rc = executor->is_shut_down ? HOOP_ESHUTDOWN : is_full(executor) ? -ENOBUFS : 0;
     struct plan plan = {0};
-    if (is_open) {
+    if (rc == 0) {
         list_append(&executor->queue, &job->link);
         executor->pending++;
         plan = plan_worker(executor, true);
     }
     spinlock_give(&executor->lock);
     plan_carry_out(executor, plan);
-    return is_open ? 0 : HOOP_ESHUTDOWN;
+    return rc;
 }
 
 bool executor_take_back(struct job *job)
@@ -50,6 +58,30 @@ bool executor_take_back(struct job *job)
     }
     spinlock_give(&executor->lock);
     return is_queued;
+}
+
+void executor_interrupt(struct job *job)
+{
+    const hoop_executor *executor = job->use->executor;
+    __atomic_store_n(&job->work.is_cancelled, true, __ATOMIC_RELAXED);
+    if (executor->kind->interrupt != NULL)
+        executor->kind->interrupt(executor->kind_arg, &job->work);
+}
+
+bool hoop_work_is_cancelled(const hoop_work *work)
+{
+    return __atomic_load_n(&work->is_cancelled, __ATOMIC_RELAXED);
+}
+
+int64_t hoop_work_fail(hoop_work *work, int64_t code, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    char *message = alloc_format(format, arguments);
+    va_end(arguments);
+    alloc_free(work->message);
+    work->message = message;
+    return code;
 }
 
 bool executor_disown(struct job *job)
@@ -146,8 +178,11 @@ hoop_executor *executor_ref(hoop_executor *executor)
 
 void executor_unref(hoop_executor *executor)
 {
-    if (atomic_fetch_sub_explicit(&executor->references, 1, memory_order_acq_rel) == 1)
-        alloc_free(executor);
+    if (atomic_fetch_sub_explicit(&executor->references, 1, memory_order_acq_rel) != 1)
+        return;
+    if (executor->kind->free != NULL)
+        executor->kind->free(executor->kind_arg);
+    alloc_free(executor);
 }
 
 static unsigned default_workers(void)
@@ -156,12 +191,13 @@ static unsigned default_workers(void)
     return count < 32 ? count : 32;
 }
 
-hoop_executor *hoop_executor_new(const hoop_executor_options *options)
+hoop_executor *hoop_executor_new_of(const hoop_executor_kind *kind, void *arg,
+                                    const hoop_executor_options *options)
 {
     static const hoop_executor_options defaults;
     if (options == NULL)
         options = &defaults;
-    if (options->max_workers > MAX_WORKERS_LIMIT)
+    if (kind == NULL || kind->run == NULL || options->max_workers > MAX_WORKERS_LIMIT)
         return failed(-EINVAL);
     hoop_executor *executor = alloc_zeroed(sizeof *executor);
     if (executor == NULL)
@@ -171,10 +207,31 @@ hoop_executor *hoop_executor_new(const hoop_executor_options *options)
     list_init(&executor->leaving);
     list_init(&executor->ending);
     executor->max_workers = options->max_workers > 0 ? options->max_workers : default_workers();
+    executor->max_pending = options->max_pending;
+    executor->kind = kind;
+    executor->kind_arg = arg;
     executor->lookout.limit = LOOKOUT_MAX_NS;
     snprintf(executor->name, sizeof executor->name, "%s",
              options->name != NULL ? options->name : "hoop");
     return executor;
+}
+
+/* The usual kind: a worker does its work itself. */
+static int64_t run_here(void *arg, void **worker, hoop_work *work)
+{
+    (void)arg;
+    (void)worker;
+    if (work->job == NULL)
+        return work->fn(work->arg);
+    const hoop_job *job = work->job;
+    return job->fn(job->input, job->input_size, job->output, job->room);
+}
+
+static const hoop_executor_kind thread_kind = {.run = run_here};
+
+hoop_executor *hoop_executor_new(const hoop_executor_options *options)
+{
+    return hoop_executor_new_of(&thread_kind, NULL, options);
 }
 
 void hoop_executor_free(hoop_executor *executor)

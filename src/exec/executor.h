@@ -21,8 +21,7 @@ struct job {
     /* What the worker touches, side by side. */
     hoop_link link; /* on executor->queue while QUEUED */
     hoop_post post; /* how it comes back */
-    hoop_blocking_fn fn;
-    void *arg;
+    hoop_work work;
     int64_t result;
     hoop_context *context;      /* the loop's reference, or NULL */
     void (*release)(void *arg); /* of one that was submitted, when it goes; or NULL */
@@ -60,7 +59,10 @@ struct hoop_executor {
     uint64_t begun;         /* how many jobs have begun so far */
     struct lookout lookout; /* the spinner's, for jobs */
     unsigned max_workers;
+    size_t max_pending; /* 0: no limit */
     struct worker *all;
+    const hoop_executor_kind *kind;
+    void *kind_arg;
     atomic_uint references; /* the owner's, each worker's, each use's and each end's */
     char name[16];
 };
@@ -68,12 +70,15 @@ struct hoop_executor {
 hoop_executor *executor_ref(hoop_executor *executor);
 void executor_unref(hoop_executor *executor);
 
-/* Queues JOB, and sees to a worker; if none can be had, JOB comes back with that error. 0, or
- * HOOP_ESHUTDOWN. */
+/* Queues JOB, and sees to a worker; if none can be had, JOB comes back with that error. 0,
+ * HOOP_ESHUTDOWN, or -ENOBUFS. */
 int executor_put(hoop_executor *executor, struct job *job);
 
 /* Takes JOB off the queue. False if it has begun. */
 bool executor_take_back(struct job *job);
+
+/* JOB has begun, and its result is not wanted any more. In the loop's thread. */
+void executor_interrupt(struct job *job);
 
 /* The loop of JOB, which lies on the heap and has begun, goes. True if the job is its worker's
  * from now on, which frees it; false if it is ours, as its worker is through with it. */
@@ -119,10 +124,9 @@ struct exec_local *exec_local_of(hoop_loop *loop);
 /* LOCAL's use of EXECUTOR; NULL without memory. */
 struct executor_use *executor_use_of(struct exec_local *local, hoop_executor *executor);
 
-/* job.c: hoop_executor_submit, and if it succeeds RELEASE(ARG) is called once FN has returned, or
- * will not be called: in whichever thread is the last to have to do with it. */
-hoop_future *job_submit(hoop_executor *executor, hoop_blocking_fn fn, void *arg,
-                        void (*release)(void *arg));
+/* job.c: submits WORK's function or job, and if that succeeds RELEASE(WORK->arg) is called once it
+ * has returned, or will not be called: in whichever thread is the last to have to do with it. */
+hoop_future *job_submit(hoop_executor *executor, const hoop_work *work, void (*release)(void *arg));
 /* Frees a job that was submitted, with nobody waiting for it; in any thread. */
 void job_free(struct job *job);
 

@@ -75,41 +75,50 @@ static void awaited_back(hoop_post *post, int status)
 static void awaited_cancel(struct wait *wait)
 {
     struct awaited *awaited = CONTAINER_OF(wait, struct awaited, wait);
-    if (!executor_take_back(&awaited->job))
-        return; /* it runs, and may use the task's frame */
+    if (!executor_take_back(&awaited->job)) {
+        executor_interrupt(&awaited->job); /* it runs, and may use the task's frame */
+        return;
+    }
     job_ends(&awaited->job);
     wait_wake(wait, -ECANCELED);
 }
 
+static void awaited_done(struct awaited *awaited)
+{
+    alloc_free(awaited->job.work.message);
+    context_unref(awaited->job.context);
+}
+
 static void awaited_abandon(struct wait *wait)
 {
-    context_unref(CONTAINER_OF(wait, struct awaited, wait)->job.context);
+    awaited_done(CONTAINER_OF(wait, struct awaited, wait));
 }
 
 static const struct wait_kind executor_wait = {"waits for a thread", awaited_cancel, NULL,
                                                awaited_abandon};
 
 /* Drops the reference to CONTEXT. */
-static int64_t run_awaited(hoop_executor *executor, hoop_blocking_fn fn, void *arg,
-                           hoop_context *context)
+static int64_t run_awaited(hoop_executor *executor, const hoop_work *work, hoop_context *context)
 {
     struct awaited awaited = {
-        .job = {.fn = fn, .arg = arg, .context = context, .is_awaited = true},
+        .job = {.work = *work, .context = context, .is_awaited = true},
     };
     awaited.job.post.run = awaited_back;
     int rc = job_start(&awaited.job, executor);
     wait_init(&awaited.wait, &executor_wait);
     int64_t result = rc < 0 ? wait_failed(rc) : wait_park(&awaited.wait);
-    context_unref(context);
+    if (UNLIKELY(awaited.job.work.message != NULL) && result < 0)
+        hoop_error_set(result, "%s", awaited.job.work.message);
+    awaited_done(&awaited);
     return result;
 }
 
-/* 0, or why FUNCTION cannot await FN here. */
-static int check(hoop_blocking_fn fn, const char *function)
+/* 0, or why FUNCTION cannot await what HAS_FUNCTION or not here. */
+static int check(bool has_function, const char *function)
 {
     if (turn.task == NULL)
         return wait_without_task(function);
-    if (fn == NULL)
+    if (!has_function)
         return wait_failed(misuse(hoop_get_debug(hoop_running_loop()), -EINVAL, function));
     if (hoop_task_cancelling(turn.task) > 0) {
         wait_spend(); /* before a thread could begin with it */
@@ -120,20 +129,27 @@ static int check(hoop_blocking_fn fn, const char *function)
 
 int64_t hoop_run_in_executor(hoop_executor *executor, hoop_blocking_fn fn, void *arg)
 {
-    int rc = check(fn, __func__);
-    return rc < 0 ? rc : run_awaited(executor, fn, arg, NULL);
+    int rc = check(fn != NULL, __func__);
+    return rc < 0 ? rc : run_awaited(executor, &(hoop_work){.fn = fn, .arg = arg}, NULL);
 }
 
 int64_t hoop_to_thread(hoop_blocking_fn fn, void *arg)
 {
-    int rc = check(fn, __func__);
-    return rc < 0 ? rc : run_awaited(NULL, fn, arg, context_capture());
+    int rc = check(fn != NULL, __func__);
+    return rc < 0 ? rc : run_awaited(NULL, &(hoop_work){.fn = fn, .arg = arg}, context_capture());
+}
+
+int64_t hoop_run_job(hoop_executor *executor, const hoop_job *job)
+{
+    int rc = check(job != NULL && job->fn != NULL, __func__);
+    return rc < 0 ? rc : run_awaited(executor, &(hoop_work){.job = job}, NULL);
 }
 
 /* ---- submitted ---- */
 
 struct submitted {
     struct job job;           /* first: a worker may free it */
+    hoop_job bytes;           /* of job.work.job */
     struct observer observer; /* on the future until that is done */
     hoop_future *future;      /* a reference; NULL once the loop goes */
 };
@@ -141,7 +157,8 @@ struct submitted {
 void job_free(struct job *job)
 {
     void (*release)(void *) = job->release;
-    void *arg = job->arg;
+    void *arg = job->work.arg;
+    alloc_free(job->work.message);
     alloc_free(job);
     if (release != NULL)
         release(arg);
@@ -163,29 +180,34 @@ static void submitted_back(hoop_post *post, int status)
     job_ends(&submitted->job);
     if (status == 0) {
         if (result < 0) /* both do nothing if it was cancelled */
-            hoop_future_set_error(submitted->future, result, NULL);
+            hoop_future_set_error(submitted->future, result, submitted->job.work.message);
         else
             hoop_future_set_result(submitted->future, result);
     }
     submitted_free(submitted);
 }
 
-/* The future is done before FN: it was cancelled, so FN need not be called. */
+/* The future is done before the work: it was cancelled, so nobody needs that. */
 static void submitted_cancelled(struct observer *observer)
 {
     struct submitted *submitted = CONTAINER_OF(observer, struct submitted, observer);
     if (executor_take_back(&submitted->job))
         (void)!hoop_post_threadsafe(submitted->job.loop, &submitted->job.post);
+    else
+        executor_interrupt(&submitted->job);
 }
 
-static struct submitted *submitted_new(hoop_future *future, hoop_blocking_fn fn, void *arg,
+static struct submitted *submitted_new(hoop_future *future, const hoop_work *work,
                                        void (*release)(void *arg))
 {
     struct submitted *submitted = alloc_zeroed(sizeof *submitted);
     if (submitted == NULL)
         return NULL;
-    submitted->job.fn = fn;
-    submitted->job.arg = arg;
+    submitted->job.work = *work;
+    if (work->job != NULL) {
+        submitted->bytes = *work->job;
+        submitted->job.work.job = &submitted->bytes;
+    }
     submitted->job.release = release;
     submitted->job.post.run = submitted_back;
     submitted->observer.notify = submitted_cancelled;
@@ -194,21 +216,20 @@ static struct submitted *submitted_new(hoop_future *future, hoop_blocking_fn fn,
     return submitted;
 }
 
-hoop_future *job_submit(hoop_executor *executor, hoop_blocking_fn fn, void *arg,
-                        void (*release)(void *arg))
+hoop_future *job_submit(hoop_executor *executor, const hoop_work *work, void (*release)(void *arg))
 {
     hoop_loop *loop = hoop_running_loop();
     hoop_future *future = loop != NULL ? hoop_future_new(loop) : failed(HOOP_ENOLOOP);
     if (future == NULL)
         return NULL;
-    struct submitted *submitted = submitted_new(future, fn, arg, release);
+    struct submitted *submitted = submitted_new(future, work, release);
     int rc = submitted != NULL ? job_start(&submitted->job, executor) : -ENOMEM;
     if (rc == 0) {
         wait_observe(future, &submitted->observer);
         return future;
     }
     if (submitted != NULL) {
-        submitted->job.release = NULL; /* ARG is the caller's */
+        submitted->job.release = NULL; /* its ARG is the caller's */
         submitted_free(submitted);
     }
     hoop_future_unref(future);
@@ -220,7 +241,15 @@ hoop_future *hoop_executor_submit(hoop_executor *executor, hoop_blocking_fn fn, 
     const hoop_loop *loop = hoop_running_loop();
     if (loop != NULL && fn == NULL)
         return failed(misuse(hoop_get_debug(loop), -EINVAL, __func__));
-    return job_submit(executor, fn, arg, NULL);
+    return job_submit(executor, &(hoop_work){.fn = fn, .arg = arg}, NULL);
+}
+
+hoop_future *hoop_submit_job(hoop_executor *executor, const hoop_job *job)
+{
+    const hoop_loop *loop = hoop_running_loop();
+    if (loop != NULL && (job == NULL || job->fn == NULL))
+        return failed(misuse(hoop_get_debug(loop), -EINVAL, __func__));
+    return job_submit(executor, &(hoop_work){.job = job}, NULL);
 }
 
 /* ---- the loop goes ---- */
@@ -238,6 +267,7 @@ static void job_abandon(struct job *job, hoop_loop *loop)
 {
     hoop_executor *executor = job->use->executor; /* stays: the use does */
     list_remove(&job->loop_link);
+    executor_interrupt(job);
     if (!job->is_awaited) {
         struct submitted *submitted = CONTAINER_OF(job, struct submitted, job);
         hoop_future *future = submitted->future;

@@ -15,6 +15,8 @@
  */
 #include "exec/worker.h"
 
+#include <errno.h>
+
 #include "base/clock.h"
 #include "base/context.h"
 #include "base/sys.h"
@@ -187,13 +189,16 @@ static void idle(hoop_executor *executor, struct worker *worker)
 }
 
 /* Without the lock. */
-static void run(struct job *job)
+static void run(hoop_executor *executor, struct worker *worker, struct job *job)
 {
     hoop_context *context = context_ref(job->context); /* its function may set variables */
     hoop_context **outer = context_enter(&context);
-    job->result = job->fn(job->arg);
+    int64_t result = executor->kind->run(executor->kind_arg, &worker->kept, &job->work);
     context_enter(outer);
     context_unref(context);
+    const hoop_job *bytes = job->work.job;
+    bool is_too_much = bytes != NULL && bytes->room > 0 && result > (int64_t)bytes->room;
+    job->result = is_too_much ? -EOVERFLOW : result;
 }
 
 /* Hands JOB back to its loop; without the lock. */
@@ -226,7 +231,7 @@ static void work(hoop_executor *executor, struct worker *worker, struct job *job
     struct plan plan = plan_worker(executor, true);
     spinlock_give(&executor->lock);
     plan_carry_out(executor, plan); /* if no further thread can be had, we do it all */
-    run(job);
+    run(executor, worker, job);
     hand_back(worker, job);
     spinlock_take(&executor->lock);
     executor->working--;
@@ -270,6 +275,10 @@ static void *worker_main(void *arg)
         else
             break;
     }
+    spinlock_give(&executor->lock);
+    if (worker.kept != NULL && executor->kind->end != NULL)
+        executor->kind->end(executor->kind_arg, worker.kept);
+    spinlock_take(&executor->lock);
     worker_leave(executor, &worker);
     spinlock_give(&executor->lock);
     sem_destroy(&worker.call);

@@ -13,6 +13,7 @@ struct worker {
     struct worker *next_idle;
     struct worker *next; /* on executor->all */
     hoop_loop *loop;     /* whose job it runs, if that is awaited, or to which it posts */
+    void *kept;          /* what hoop_executor_kind.run keeps for it; NULL at first */
     atomic_int state;    /* while it is idle; written under the lock */
     sem_t call;          /* given if it slept when it was called */
 };
