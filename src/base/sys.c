@@ -16,17 +16,14 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
-#include <ucontext.h>
 #include <unistd.h>
 
 #include "base/sys_result.h"
+#include "base/sys_signal.h"
 #include "base/sys_socket.h"
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102 /* Linux 6.13, include/uapi/asm-generic/mman-common.h */
-#endif
-#ifndef AT_MINSIGSTKSZ
-#define AT_MINSIGSTKSZ 51 /* Linux 5.14, include/uapi/linux/auxvec.h */
 #endif
 
 #define NS_PER_SECOND 1000000000
@@ -125,11 +122,10 @@ int sys_thread_start(pthread_t *ret_thread, void *(*fn)(void *arg), void *arg)
 {
     if (fails())
         return -HOOP_TESTING_ERRNO;
-    sigset_t all, previous;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &previous);
+    sigset_t before;
+    sys_signals_block(&before);
     int rc = pthread_create(ret_thread, NULL, fn, arg);
-    pthread_sigmask(SIG_SETMASK, &previous, NULL);
+    sys_signals_restore(&before);
     return -rc;
 }
 
@@ -148,11 +144,6 @@ int sys_process_id(void)
 int sys_thread_id(void)
 {
     return gettid();
-}
-
-int sys_thread_signal(int thread_id, int signal)
-{
-    return fails() ? -HOOP_TESTING_ERRNO : checked(tgkill(getpid(), thread_id, signal));
 }
 
 bool sys_semaphore_wait(sem_t *semaphore, int64_t deadline)
@@ -239,45 +230,6 @@ int sys_guard_protect(void *memory, size_t size)
 void sys_trim(void *memory, size_t size)
 {
     madvise(memory, size, MADV_DONTNEED);
-}
-
-int sys_signal_action(int signal, const struct sigaction *action, struct sigaction *ret_old)
-{
-    return fails() ? -HOOP_TESTING_ERRNO : checked(sigaction(signal, action, ret_old));
-}
-
-int sys_signal_stack(const stack_t *stack, stack_t *ret_old)
-{
-    return fails() ? -HOOP_TESTING_ERRNO : checked(sigaltstack(stack, ret_old));
-}
-
-void sys_signal_reset(int signal)
-{
-    sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
-}
-
-void sys_signal_die(int signal)
-{
-    sys_signal_reset(signal);
-    raise(signal);
-}
-
-const void *sys_context_pc(const void *ucontext)
-{
-#if defined(__x86_64__)
-    return (const void *)((const ucontext_t *)ucontext)->uc_mcontext.gregs[REG_RIP];
-#elif defined(__aarch64__)
-    return (const void *)((const ucontext_t *)ucontext)->uc_mcontext.pc;
-#else
-    (void)ucontext;
-    return NULL;
-#endif
-}
-
-size_t sys_signal_stack_size(void)
-{
-    size_t frame = getauxval(AT_MINSIGSTKSZ); /* 11 KiB and more with AVX-512 and AMX */
-    return 65536 + frame;
 }
 
 void sys_complain(const char *text, size_t length)

@@ -10,7 +10,6 @@
 
 #include <pthread.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -48,9 +47,8 @@ int sys_thread_start(pthread_t *ret_thread, void *(*fn)(void *arg), void *arg);
 void sys_thread_name(const char *name);
 bool sys_is_main_thread(void);
 int sys_process_id(void);
-/* The calling thread's number, and a signal for the thread with that number. */
+/* The calling thread's number, which the kernel knows it by. */
 int sys_thread_id(void);
-int sys_thread_signal(int thread_id, int signal);
 /* Waits for SEMAPHORE until DEADLINE of the monotonic clock. False if that has passed. */
 bool sys_semaphore_wait(sem_t *semaphore, int64_t deadline);
 /* On how many processors this process may run: read once. */
@@ -72,14 +70,7 @@ int sys_guard_protect(void *memory, size_t size);
 /* Gives the pages back; they read as zero afterwards. Guards stay. */
 void sys_trim(void *memory, size_t size);
 
-/* ---- signals and errors ---- */
-int sys_signal_action(int signal, const struct sigaction *action, struct sigaction *ret_old);
-int sys_signal_stack(const stack_t *stack, stack_t *ret_old);
-void sys_signal_reset(int signal); /* back to its default action */
-void sys_signal_die(int signal);   /* as by its default action; in a handler: once that returns */
-/* Where the signal struck, from a handler's third argument; NULL if that is not known here. */
-const void *sys_context_pc(const void *ucontext);
-size_t sys_signal_stack_size(void); /* what a handler needs on this processor */
+/* ---- errors ---- */
 /* To stderr, from anywhere, signal handlers included. */
 void sys_complain(const char *text, size_t length);
 /* "ENOENT" and "No such file or directory", static; NULL for an unknown errno. */

@@ -22,6 +22,7 @@
 #include "base/backtrace.h"
 #include "base/clock.h"
 #include "base/sys.h"
+#include "base/sys_signal.h"
 #include "loop/loop.h"
 
 /* Go interrupts its threads with the same signal, for reasons that hold here: it is ignored by

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/sys.h"
+#include "base/sys_signal.h"
 #include "base/text.h"
 #include "task/scheduler.h"
 

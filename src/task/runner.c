@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/sys.h"
+#include "base/sys_signal.h"
 #include "task/scheduler.h"
 
 struct hoop_runner {

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/sys.h"
+#include "base/sys_signal.h"
 
 static void each_wrapper_fails_when_it_is_told_to(void **state)
 {
