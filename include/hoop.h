@@ -27,6 +27,7 @@
 #include "hoop/runner.h"
 #include "hoop/semaphore.h"
 #include "hoop/server.h"
+#include "hoop/signal.h"
 #include "hoop/socket.h"
 #include "hoop/stream.h"
 #include "hoop/task.h"

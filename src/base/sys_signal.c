@@ -20,9 +20,21 @@ int sys_signal_action(int signal, const struct sigaction *action, struct sigacti
     return fails() ? -HOOP_TESTING_ERRNO : checked(sigaction(signal, action, ret_old));
 }
 
+struct sigaction sys_signal_current(int signal)
+{
+    struct sigaction action = {.sa_handler = SIG_DFL};
+    sigaction(signal, NULL, &action);
+    return action;
+}
+
+void sys_signal_restore(int signal, const struct sigaction *action)
+{
+    sigaction(signal, action, NULL);
+}
+
 void sys_signal_reset(int signal)
 {
-    sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+    sys_signal_restore(signal, &(struct sigaction){.sa_handler = SIG_DFL});
 }
 
 void sys_signal_die(int signal)
@@ -31,11 +43,10 @@ void sys_signal_die(int signal)
     raise(signal);
 }
 
+/* Those that the C library keeps to itself seem not to be. */
 static bool is_caught(int signal)
 {
-    struct sigaction action;
-    if (sigaction(signal, NULL, &action) < 0)
-        return false; /* of the C library's own */
+    struct sigaction action = sys_signal_current(signal);
     return (action.sa_flags & SA_SIGINFO) != 0 ||
            (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN);
 }

@@ -10,6 +10,9 @@
 
 /* ---- what a signal does ---- */
 int sys_signal_action(int signal, const struct sigaction *action, struct sigaction *ret_old);
+/* The same for an action that the kernel has accepted before, which it does again. */
+struct sigaction sys_signal_current(int signal);
+void sys_signal_restore(int signal, const struct sigaction *action);
 void sys_signal_reset(int signal); /* back to its default action */
 void sys_signal_die(int signal);   /* as by its default action; in a handler: once that returns */
 /* In a forked child: every handler back to the default action, what is ignored stays so, and

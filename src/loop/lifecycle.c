@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/sys.h"
 #include "loop/loop.h"
+#include "loop/signal.h"
 
 static hoop_loop *fail_new(hoop_loop *loop, int code)
 {
@@ -120,6 +121,7 @@ int hoop_close(hoop_loop *loop)
     if (loop->extension != NULL)
         loop->extension->close(loop->extension);
     loop->extension = NULL;
+    signals_done(loop);
     descriptors_done(loop);
     handle_pool_done(loop);
     wake_drop(loop);

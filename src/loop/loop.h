@@ -66,6 +66,8 @@ struct handle_pool {
 
 struct watchdog; /* watchdog.c */
 
+struct signal_hub; /* signal.c */
+
 struct fd_callbacks; /* watch.c: the reader and writer of one descriptor */
 
 /* What the task layer hangs on a loop; the loop knows no more of it than this. */
@@ -102,6 +104,7 @@ struct hoop_loop {
     struct poller poller;
     struct wake wake;
     struct handle_pool handles;
+    struct signal_hub *signals;        /* owned; NULL until somebody listens to signals */
     struct fd_callbacks **descriptors; /* by number; NULL where nobody watches */
     size_t descriptor_capacity;
 

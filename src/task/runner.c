@@ -2,89 +2,58 @@
  *
  * A whole program on a loop, from its start to its orderly end; and what SIGINT means to it.
  *
- * The signal handler may do next to nothing: it counts, and writes to an eventfd that the loop
- * watches. The watch cancels the main task. There is one main thread, so there is at most one
- * runner at a time that listens.
+ * To SIGINT it listens as the default that gives way to whoever else listens (loop/signal.h), and
+ * cancels the main task.
  */
 #include <hoop/runner.h>
 
 #include <errno.h>
 #include <hoop/error.h>
-#include <stdatomic.h>
 
 #include "base/alloc.h"
 #include "base/sys.h"
 #include "base/sys_signal.h"
+#include "loop/signal.h"
 #include "task/scheduler.h"
 
 struct hoop_runner {
     hoop_loop *loop;
-    hoop_task *main;  /* borrowed, while it runs */
-    hoop_watch watch; /* of the eventfd, while it listens for SIGINT */
-    bool was_interrupted;
+    hoop_task *main; /* borrowed, while it runs */
+    struct signal_listener listener;
+    bool is_listening;
+    bool was_told;        /* of a SIGINT, in this run */
+    bool was_interrupted; /* and has cancelled the main task */
 };
 
 /* ---- SIGINT ---- */
 
-static atomic_int interrupt_fd = -1; /* of the runner that listens */
-static atomic_bool interrupted;      /* since it began to */
-static atomic_uint handlers;         /* that run just now, perhaps in other threads */
-
-/* The second signal finds the default action, and ends the process. */
-static void on_interrupt(int signal)
+static void cancel_main(struct signal_listener *listener, signal_set which)
 {
-    int saved_errno = errno;
-    atomic_fetch_add(&handlers, 1);
-    if (!atomic_exchange(&interrupted, true))
-        sys_eventfd_signal(atomic_load(&interrupt_fd));
-    else
-        sys_signal_die(signal);
-    atomic_fetch_sub(&handlers, 1);
-    errno = saved_errno;
+    hoop_runner *runner = CONTAINER_OF(listener, hoop_runner, listener);
+    (void)which;
+    runner->was_told = true;
+    runner->was_interrupted = runner->main != NULL && hoop_task_cancel(runner->main);
 }
 
-static void cancel_main(hoop_watch *watch, unsigned events)
-{
-    hoop_runner *runner = CONTAINER_OF(watch, hoop_runner, watch);
-    (void)events;
-    if (!atomic_load(&interrupted) || runner->was_interrupted)
-        return; /* writable: an eventfd is that from the start */
-    runner->was_interrupted = hoop_task_cancel(runner->main); /* false: it is through */
-}
-
-/* Best effort: without it SIGINT does what it does elsewhere. */
+/* Only in the main thread, and if the program has left SIGINT at its default. Best effort: without
+ * it SIGINT does what it does elsewhere. */
 static void start_listening(hoop_runner *runner)
 {
-    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_ONSTACK}, current;
-    hoop_watch_init(&runner->watch, cancel_main);
-    if (!sys_is_main_thread() || sys_signal_action(SIGINT, NULL, &current) < 0 ||
-        (current.sa_flags & SA_SIGINFO) != 0 || current.sa_handler != SIG_DFL)
-        return;
-    int fd = sys_eventfd();
-    if (fd < 0)
-        return;
-    atomic_store(&interrupted, false);
-    atomic_store(&interrupt_fd, fd);
-    if (hoop_watch_start(runner->loop, &runner->watch, fd) == 0 &&
-        sys_signal_action(SIGINT, &action, NULL) == 0)
-        return;
-    hoop_watch_stop(runner->loop, &runner->watch);
-    sys_close(fd);
-    atomic_store(&interrupt_fd, -1);
+    runner->was_told = false;
+    runner->was_interrupted = false;
+    runner->listener = (struct signal_listener){
+        .signals = signal_set_of(SIGINT), .is_default = true, .notify = cancel_main};
+    runner->is_listening =
+        sys_is_main_thread() && signal_listen(runner->loop, &runner->listener) == 0;
 }
 
 static void stop_listening(hoop_runner *runner)
 {
-    int fd = runner->watch.fd;
-    if (fd < 0)
+    if (!runner->is_listening)
         return;
-    hoop_watch_stop(runner->loop, &runner->watch);
-    sys_signal_reset(SIGINT); /* before the descriptor goes, to which the handler writes */
-    while (atomic_load(&handlers) > 0)
-        sys_yield();
-    atomic_store(&interrupt_fd, -1);
-    sys_close(fd);
-    if (atomic_load(&interrupted) && !runner->was_interrupted)
+    signal_unlisten(runner->loop, &runner->listener);
+    runner->is_listening = false;
+    if (runner->was_told && !runner->was_interrupted)
         sys_signal_die(SIGINT); /* it came too late for us: it is as if nobody had listened */
 }
 
@@ -124,11 +93,10 @@ int64_t hoop_runner_run(hoop_runner *runner, hoop_coroutine_fn fn, void *arg)
     if (task == NULL)
         return hoop_last_error();
     runner->main = task;
-    runner->was_interrupted = false;
     start_listening(runner);
     int64_t result = hoop_run_until_done(runner->loop, &task->future);
-    stop_listening(runner);
     runner->main = NULL;
+    stop_listening(runner);
     hoop_task_detach(task);
     return runner->was_interrupted && result == -ECANCELED ? -EINTR : result;
 }
