@@ -46,7 +46,8 @@ SYSCALLS = """
     pread pwrite preadv preadv2 pwritev pwritev2 sendfile splice fsync fdatasync ftruncate fstat stat pipe pipe2 dup dup2
     dup3 fcntl ioctl socket socketpair bind listen accept accept4 connect shutdown getsockopt setsockopt getsockname
     getpeername send sendto sendmsg sendmmsg recv recvfrom recvmsg recvmmsg fork vfork clone execve execvpe posix_spawn
-    posix_spawnp wait4 waitid waitpid kill tgkill pidfd_open sigaction signal sigprocmask pthread_sigmask sigaltstack
+    posix_spawnp posix_spawn_\w+ posix_spawnattr_\w+ wait4 waitid waitpid kill tgkill pidfd_open pidfd_send_signal
+    access faccessat sigaction signal sigprocmask pthread_sigmask sigaltstack
     getaddrinfo getnameinfo unlink chmod lstat sigtimedwait clock_gettime clock_nanosleep gettimeofday nanosleep usleep sleep getrandom syscall sysconf getrlimit prctl readlink
     dladdr dladdr1 dl_iterate_phdr backtrace backtrace_symbols backtrace_symbols_fd
     io_uring_queue_init io_uring_queue_init_params io_uring_queue_mmap io_uring_queue_exit io_uring_submit
