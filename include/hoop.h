@@ -17,6 +17,7 @@
 #include "hoop/error.h"
 #include "hoop/event.h"
 #include "hoop/executor.h"
+#include "hoop/file_watch.h"
 #include "hoop/future.h"
 #include "hoop/gather.h"
 #include "hoop/group.h"
