@@ -94,6 +94,25 @@ HOOP_API HOOP_MUST_CHECK int hoop_stream_open(int fd, const hoop_stream_options 
 HOOP_API HOOP_MUST_CHECK int hoop_stream_pair(const hoop_stream_options *options,
                                               hoop_stream **ret_one, hoop_stream **ret_other);
 
+/* Streams over descriptors 0, 1 and 2, whatever they are: a terminal, a pipe, a socket, a file. They are
+ * other programs' too, so nothing is changed about them, and closing the stream leaves them open: it works
+ * on a descriptor of its own (hoop_stream_fd). Other programs that read the same input miss what
+ * the stream has read, or buffered.
+ *
+ * A pipe or a terminal is opened anew, through /proc; a socket's calls do not wait, and its options
+ * are left alone. A regular file, or /dev/null, is read and written at once, from where it stands, in
+ * the loop's thread. A terminal's or a pipe's call may block if it cannot be opened anew (no /proc,
+ * or it is another user's) and another program takes what was to be read, or the room to write, right
+ * before it.
+ *
+ * Do not suspend. 0, -EBADF if the descriptor is closed, -EMFILE, -EINVAL, -ENOMEM, HOOP_ENOLOOP. */
+HOOP_API HOOP_MUST_CHECK int hoop_stream_stdin(const hoop_stream_options *options,
+                                               hoop_stream **ret_stream);
+HOOP_API HOOP_MUST_CHECK int hoop_stream_stdout(const hoop_stream_options *options,
+                                                hoop_stream **ret_stream);
+HOOP_API HOOP_MUST_CHECK int hoop_stream_stderr(const hoop_stream_options *options,
+                                                hoop_stream **ret_stream);
+
 /* ---- reading -------------------------------------------------------------- */
 
 /* Some bytes, as they come, at most SIZE, which must not be 0: how many; 0 at the end. */

@@ -182,7 +182,7 @@ int sys_set_close_on_exec(int fd)
 
 int64_t sys_receive(int fd, void *buffer, size_t size)
 {
-    return fails() ? -HOOP_TESTING_ERRNO : RETRIED(recv(fd, buffer, size, 0));
+    return fails() ? -HOOP_TESTING_ERRNO : RETRIED(recv(fd, buffer, size, MSG_DONTWAIT));
 }
 
 int64_t sys_receive_from(int fd, void *buffer, size_t size, hoop_address *ret_from)
@@ -201,7 +201,8 @@ int64_t sys_receive_from(int fd, void *buffer, size_t size, hoop_address *ret_fr
 
 int64_t sys_send(int fd, const void *data, size_t size)
 {
-    return fails() ? -HOOP_TESTING_ERRNO : RETRIED(send(fd, data, size, MSG_NOSIGNAL));
+    return fails() ? -HOOP_TESTING_ERRNO
+                   : RETRIED(send(fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT));
 }
 
 int64_t sys_send_to(int fd, const void *data, size_t size, const hoop_address *to)
@@ -217,7 +218,7 @@ int64_t sys_send_pieces(int fd, const struct iovec *pieces, size_t count)
     if (fails())
         return -HOOP_TESTING_ERRNO;
     struct msghdr message = {.msg_iov = (struct iovec *)pieces, .msg_iovlen = count};
-    return RETRIED(sendmsg(fd, &message, MSG_NOSIGNAL));
+    return RETRIED(sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT));
 }
 
 int sys_tls_attach(int fd)
@@ -244,7 +245,7 @@ int64_t sys_tls_send(int fd, unsigned char kind, const void *data, size_t size)
     control.header.cmsg_type = TLS_SET_RECORD_TYPE;
     control.header.cmsg_len = CMSG_LEN(1);
     memcpy(CMSG_DATA(&control.header), &kind, 1);
-    return RETRIED(sendmsg(fd, &message, MSG_NOSIGNAL));
+    return RETRIED(sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT));
 }
 
 int sys_receive_messages(int fd, struct mmsghdr *messages, unsigned count)

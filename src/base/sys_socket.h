@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * The kernel's part in sockets, pipes and what is sent through them; the resolver too. The
- * rules are those of sys.h. No function here raises SIGPIPE, and none gives -EINTR: all
- * descriptors are non-blocking, so that the call is simply made again.
+ * rules are those of sys.h. No function here raises SIGPIPE, and none gives -EINTR: none waits,
+ * so that the call is simply made again. Descriptors are non-blocking; those that are other
+ * programs' too may not be (io/stdio.c), so connected sockets are asked not to wait in each call.
  */
 #ifndef BASE_SYS_SOCKET_H
 #define BASE_SYS_SOCKET_H

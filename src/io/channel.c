@@ -30,8 +30,13 @@ int64_t channel_system_receive(struct channel *channel, void *buffer, size_t siz
     hoop_watch *watch = &channel->watch;
     if (!(watch->ready & HOOP_READABLE))
         return -EAGAIN;
-    int64_t received = LIKELY(channel->is_socket) ? sys_receive(watch->fd, buffer, size)
-                                                  : sys_read(watch->fd, buffer, size);
+    int64_t received;
+    if (LIKELY(channel->is_socket))
+        received = sys_receive(watch->fd, buffer, size);
+    else if (channel->is_shared)
+        received = channel_shared_receive(channel, buffer, size);
+    else
+        received = sys_read(watch->fd, buffer, size);
     if (received == -EAGAIN)
         hoop_watch_clear(watch, HOOP_READABLE | HOOP_HANGUP);
     else if (received > 0 && (size_t)received < size && channel->is_socket &&
@@ -55,7 +60,8 @@ int64_t channel_system_send(struct channel *channel, const struct iovec *pieces,
         return -EAGAIN;
     int64_t sent;
     if (UNLIKELY(!channel->is_socket))
-        sent = sys_write_pieces(watch->fd, pieces, count);
+        sent = channel->is_shared ? channel_shared_send(channel, pieces, count)
+                                  : sys_write_pieces(watch->fd, pieces, count);
     else if (count == 1)
         sent = sys_send(watch->fd, pieces->iov_base, pieces->iov_len);
     else
@@ -189,6 +195,8 @@ int64_t channel_send_file(struct channel *channel, int file_fd, uint64_t offset,
     int rc = channel_check_writing(channel);
     if (rc < 0)
         return rc;
+    if (channel->is_shared)
+        return -EINVAL; /* it might block */
     if (channel->out.size > 0 || !(watch->ready & HOOP_WRITABLE))
         return -EAGAIN;
     size_t size = count < FILE_BYTES_MAX ? (size_t)count : FILE_BYTES_MAX;
@@ -226,7 +234,8 @@ static void finish(struct channel *channel, int error)
 {
     hoop_timer_stop(channel->loop, &channel->limit);
     int fd = channel->watch.fd;
-    hoop_watch_stop(channel->loop, &channel->watch);
+    if (!channel->is_file)
+        hoop_watch_stop(channel->loop, &channel->watch);
     sys_close(fd);
     list_remove(&channel->item.link);
     buffer_done(&channel->out);
@@ -338,11 +347,11 @@ static bool options_are_valid(const hoop_stream_options *options)
 }
 
 /* Whether FD is a socket, made ready for us; or an error. */
-static int prepare(int fd, bool is_fresh, const hoop_stream_options *options)
+static int prepare(int fd, enum channel_origin origin, const hoop_stream_options *options)
 {
-    if (!is_fresh) {
+    if (origin != CHANNEL_FRESH) {
         int is_socket = sys_is_socket(fd);
-        if (is_socket < 0)
+        if (is_socket < 0 || origin == CHANNEL_SHARED)
             return is_socket;
         int rc = sys_set_nonblocking(fd);
         if (rc < 0 || is_socket == 0)
@@ -352,8 +361,19 @@ static int prepare(int fd, bool is_fresh, const hoop_stream_options *options)
     return rc < 0 ? rc : 1;
 }
 
-int channel_open(struct channel *channel, int fd, bool is_fresh, const hoop_stream_options *options,
-                 const struct channel_user *user)
+/* Begins to watch FD, unless it is a file that is shared. */
+static int watch_start(struct channel *channel, int fd)
+{
+    int rc = channel->is_file ? -EPERM : hoop_watch_start(channel->loop, &channel->watch, fd);
+    if (rc != -EPERM || !channel->is_shared)
+        return rc;
+    channel->is_file = true;
+    channel->watch.fd = fd;
+    return 0;
+}
+
+int channel_open(struct channel *channel, int fd, enum channel_origin origin,
+                 const hoop_stream_options *options, const struct channel_user *user)
 {
     static const hoop_stream_options defaults;
     hoop_loop *loop = hoop_running_loop();
@@ -364,8 +384,9 @@ int channel_open(struct channel *channel, int fd, bool is_fresh, const hoop_stre
     struct io_local *local = io_local_of(loop);
     if (local == NULL)
         return -ENOMEM;
-    int is_socket = prepare(fd, is_fresh, options);
-    if (is_socket < 0)
+    int is_socket = prepare(fd, origin, options);
+    bool is_file = is_socket == -EPERM && origin == CHANNEL_SHARED;
+    if (is_socket < 0 && !is_file)
         return is_socket;
     *channel = (struct channel){
         .loop = loop,
@@ -375,6 +396,8 @@ int channel_open(struct channel *channel, int fd, bool is_fresh, const hoop_stre
         .item = {.describe = item_describe, .close = item_close},
         .write_high = options->write_high != 0 ? options->write_high : HOOP_WRITE_HIGH_DEFAULT,
         .is_socket = is_socket == 1,
+        .is_shared = origin == CHANNEL_SHARED,
+        .is_file = is_file,
         .close_timeout =
             (float)(options->close_timeout > 0 ? options->close_timeout : CLOSE_TIMEOUT),
         .tls_timeout = (float)(options->tls_timeout > 0 ? options->tls_timeout : TLS_TIMEOUT),
@@ -382,7 +405,7 @@ int channel_open(struct channel *channel, int fd, bool is_fresh, const hoop_stre
     channel->write_low = options->write_low != 0 ? options->write_low : channel->write_high / 4;
     hoop_watch_init(&channel->watch, notify);
     hoop_timer_init(&channel->limit, close_limit);
-    int rc = hoop_watch_start(loop, &channel->watch, fd);
+    int rc = watch_start(channel, fd);
     if (rc < 0)
         return rc;
     /* A new one is writable; the first write finds out. And who reads from the wrong end of a pipe

@@ -55,8 +55,16 @@ struct channel_user {
     const char *what; /* for debug mode: "a stream" */
 };
 
+/* Where a channel's descriptor comes from. */
+enum channel_origin {
+    CHANNEL_GIVEN,  /* somebody's, of whatever kind: it is made non-blocking */
+    CHANNEL_FRESH,  /* a socket of ours, non-blocking already, which saves looking */
+    CHANNEL_SHARED, /* other programs use what it refers to: that is left as it is, and may be a
+                       regular file (stdio.c) */
+};
+
 struct channel {
-    hoop_watch watch;
+    hoop_watch watch; /* not started if is_file, but for the descriptor and the flags */
     hoop_loop *loop;
     struct io_local *local;
     const struct channel_kind *kind;
@@ -71,6 +79,8 @@ struct channel {
     int read_error;         /* what broke reading, negative; or 0 */
     int write_error;        /* the same for writing */
     bool is_socket : 1;     /* recv and send; else read and write */
+    bool is_shared : 1;     /* CHANNEL_SHARED: may block, but for a socket's recv and send */
+    bool is_file : 1;       /* a shared one that never waits, and cannot be waited for */
     bool is_full : 1;       /* the user is to be told when there is room */
     bool end_wanted : 1;    /* no more is written: kind->end comes once `out` is sent */
     bool end_sent : 1;      /* it was called */
@@ -83,10 +93,9 @@ struct channel {
 
 /* ---- opening ---- */
 
-/* Takes FD over, makes it non-blocking and watches it. With IS_FRESH it is a socket of ours and
- * non-blocking, which saves looking. On failure FD is the caller's still. */
-int channel_open(struct channel *channel, int fd, bool is_fresh, const hoop_stream_options *options,
-                 const struct channel_user *user);
+/* Takes FD over and watches it. On failure FD is the caller's still. */
+int channel_open(struct channel *channel, int fd, enum channel_origin origin,
+                 const hoop_stream_options *options, const struct channel_user *user);
 
 /* ---- for the user: as the kind's functions, with accounts ---- */
 
@@ -117,6 +126,10 @@ void channel_abort(struct channel *channel);
  * not even try when the flag is down: -EAGAIN. */
 int64_t channel_system_receive(struct channel *channel, void *buffer, size_t size);
 int64_t channel_system_send(struct channel *channel, const struct iovec *pieces, size_t count);
+
+/* stdio.c: the same for what is shared and no socket, without the flags. */
+int64_t channel_shared_receive(struct channel *channel, void *buffer, size_t size);
+int64_t channel_shared_send(struct channel *channel, const struct iovec *pieces, size_t count);
 
 /* Sends what it can of `out`: 0 if all went, -EAGAIN, or an error. */
 int channel_flush(struct channel *channel);

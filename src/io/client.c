@@ -117,7 +117,7 @@ static void client_task_ends(struct observer *observer)
 /* A stream over FD, which is taken over in any case, and a task for it. */
 static int client_prepare(struct task_client *client, int fd, hoop_server *server)
 {
-    int rc = stream_new(fd, true, &server->options.stream, &client->stream);
+    int rc = stream_new(fd, CHANNEL_FRESH, &server->options.stream, &client->stream);
     if (rc < 0) {
         sys_close(fd);
         return rc;

@@ -18,7 +18,7 @@ static int open_over(int fd, const hoop_connection_options *options, const char 
                      hoop_stream **ret_stream)
 {
     hoop_stream *stream;
-    int rc = stream_new(fd, true, &options->stream, &stream);
+    int rc = stream_new(fd, CHANNEL_FRESH, &options->stream, &stream);
     if (rc < 0) {
         sys_close(fd);
         return wait_failed(rc);

@@ -233,13 +233,13 @@ bool protocol_is_complete(const hoop_protocol *protocol)
     return protocol != NULL && protocol->connection_made != NULL && can_receive(protocol);
 }
 
-int transport_new(int fd, bool is_fresh, const hoop_stream_options *options,
+int transport_new(int fd, enum channel_origin origin, const hoop_stream_options *options,
                   const hoop_protocol *protocol, void *arg, hoop_transport **ret_transport)
 {
     hoop_transport *transport = alloc_zeroed(sizeof *transport);
     if (transport == NULL)
         return -ENOMEM;
-    int rc = channel_open(&transport->channel, fd, is_fresh, options, &transport_user);
+    int rc = channel_open(&transport->channel, fd, origin, options, &transport_user);
     if (rc < 0) {
         alloc_free(transport);
         return rc;
@@ -278,7 +278,7 @@ int hoop_transport_open(const hoop_protocol *protocol, void *arg, int fd,
     if (rc == 0 && !protocol_is_complete(protocol))
         rc = misuse(hoop_get_debug(hoop_running_loop()), -EINVAL, __func__);
     if (rc == 0)
-        rc = transport_new(fd, false, options, protocol, arg, &transport);
+        rc = transport_new(fd, CHANNEL_GIVEN, options, protocol, arg, &transport);
     if (rc != 0) {
         if (rc != -EBADF)
             sys_close(fd);

@@ -36,9 +36,9 @@ struct hoop_transport {
 /* Has PROTOCOL all that it needs? */
 bool protocol_is_complete(const hoop_protocol *protocol);
 
-/* A transport over the descriptor FD, of which PROTOCOL has not been told yet; see channel_open
- * for IS_FRESH and failures. Before transport_made it is closed by channel_abort, silently. */
-int transport_new(int fd, bool is_fresh, const hoop_stream_options *options,
+/* A transport over the descriptor FD, of which PROTOCOL has not been told yet; on failure FD
+ * is the caller's still. Before transport_made it is closed by channel_abort, silently. */
+int transport_new(int fd, enum channel_origin origin, const hoop_stream_options *options,
                   const hoop_protocol *protocol, void *arg, hoop_transport **ret_transport);
 
 /* Calls connection_made, and begins to read. */

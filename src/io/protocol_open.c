@@ -35,7 +35,7 @@ static int open_over(int fd, const hoop_protocol *protocol, void *arg,
                      hoop_transport **ret_transport)
 {
     hoop_transport *transport;
-    int rc = transport_new(fd, true, &options->stream, protocol, arg, &transport);
+    int rc = transport_new(fd, CHANNEL_FRESH, &options->stream, protocol, arg, &transport);
     if (rc < 0) {
         sys_close(fd);
         return wait_failed(rc);
@@ -172,8 +172,8 @@ static int greeting_start(hoop_transport *transport)
 static int client_serve(hoop_server *server, int fd)
 {
     hoop_transport *transport;
-    int rc = transport_new(fd, true, &server->options.stream, server->service.protocol, NULL,
-                           &transport);
+    int rc = transport_new(fd, CHANNEL_FRESH, &server->options.stream, server->service.protocol,
+                           NULL, &transport);
     if (rc < 0) {
         sys_close(fd);
         return rc;

@@ -152,12 +152,13 @@ void stream_hang_up(hoop_stream *stream, bool abort)
 
 /* ---- the beginning ---- */
 
-int stream_new(int fd, bool is_fresh, const hoop_stream_options *options, hoop_stream **ret_stream)
+int stream_new(int fd, enum channel_origin origin, const hoop_stream_options *options,
+               hoop_stream **ret_stream)
 {
     hoop_stream *stream = alloc_zeroed(sizeof *stream);
     if (stream == NULL)
         return -ENOMEM;
-    int rc = channel_open(&stream->channel, fd, is_fresh, options, &stream_user);
+    int rc = channel_open(&stream->channel, fd, origin, options, &stream_user);
     if (rc < 0) {
         alloc_free(stream);
         return rc;
@@ -174,7 +175,7 @@ int hoop_stream_open(int fd, const hoop_stream_options *options, hoop_stream **r
 {
     int rc = io_check_loop(__func__);
     if (rc == 0)
-        rc = stream_new(fd, false, options, ret_stream);
+        rc = stream_new(fd, CHANNEL_GIVEN, options, ret_stream);
     if (rc < 0 && rc != -EBADF && rc != -EEXIST)
         sys_close(fd);
     return rc;
@@ -191,13 +192,13 @@ int hoop_stream_pair(const hoop_stream_options *options, hoop_stream **ret_one,
     rc = sys_socket_pair(AF_UNIX, SOCK_STREAM, fds);
     if (rc < 0)
         return rc;
-    rc = stream_new(fds[0], true, options, &one);
+    rc = stream_new(fds[0], CHANNEL_FRESH, options, &one);
     if (rc < 0) {
         sys_close(fds[0]);
         sys_close(fds[1]);
         return rc;
     }
-    rc = stream_new(fds[1], true, options, ret_other);
+    rc = stream_new(fds[1], CHANNEL_FRESH, options, ret_other);
     if (rc < 0) {
         sys_close(fds[1]);
         hoop_stream_abort(one);

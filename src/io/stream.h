@@ -39,8 +39,9 @@ struct hoop_stream {
     bool is_released;           /* by its program: it goes with the channel */
 };
 
-/* A stream over the descriptor FD; see channel_open for IS_FRESH and failures. */
-int stream_new(int fd, bool is_fresh, const hoop_stream_options *options, hoop_stream **ret_stream);
+/* A stream over the descriptor FD; on failure that is the caller's still. */
+int stream_new(int fd, enum channel_origin origin, const hoop_stream_options *options,
+               hoop_stream **ret_stream);
 
 /* Closes the connection, after what waits was sent or, to ABORT, at once. The stream stays, for
  * its program to find out and close it: it reads the end, and cannot write. */

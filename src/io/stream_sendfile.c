@@ -82,6 +82,10 @@ static int64_t send_by_chunks(struct stream_wait *writer, struct transfer *trans
         if (rc < 0)
             return rc;
         advance(transfer, got);
+        if (stream_must_give_way()) /* another file always has room */
+            rc = stream_give_way(writer);
+        if (rc < 0)
+            return rc;
     }
     return 0;
 }
