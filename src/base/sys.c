@@ -101,6 +101,20 @@ int sys_check_open(int fd)
     return flags < 0 ? flags : 0;
 }
 
+int sys_duplicate(int fd)
+{
+    return fails() ? -HOOP_TESTING_ERRNO : checked(fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+}
+
+int sys_move_up(int fd)
+{
+    if (fd < 0 || fd > STDERR_FILENO)
+        return fd;
+    int moved = sys_duplicate(fd);
+    close(fd);
+    return moved;
+}
+
 int64_t sys_monotonic_now(void)
 {
     struct timespec now;

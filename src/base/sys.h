@@ -33,6 +33,12 @@ void sys_eventfd_signal(int fd);
 void sys_close(int fd);
 /* 0 if FD is open, else -EBADF. */
 int sys_check_open(int fd);
+/* The same open file description once more; closed on exec, and none of the standard
+ * descriptors, even if one of these was closed. */
+int sys_duplicate(int fd);
+/* FD, or if that has become one of the standard descriptors, another one in its place. An error
+ * as FD is handed on. */
+int sys_move_up(int fd);
 
 /* ---- time, in nanoseconds ---- */
 int64_t sys_monotonic_now(void);

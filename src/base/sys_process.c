@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/sys.h"
 #include "base/sys_result.h"
 
 /* Linux 5.1 and 5.3; the same numbers everywhere. */
@@ -118,29 +119,14 @@ int sys_check_directory(const char *path)
 
 /* ---- descriptors ---- */
 
-int sys_duplicate(int fd)
-{
-    return fails() ? -HOOP_TESTING_ERRNO : checked(fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FREE));
-}
-
-/* FD, or what takes its place if it is one of the standard ones. */
-static int moved_up(int fd)
-{
-    if (fd < 0 || fd >= FIRST_FREE)
-        return fd;
-    int moved = sys_duplicate(fd);
-    close(fd);
-    return moved;
-}
-
 int sys_pipe(int ret_fds[2])
 {
     int fds[2];
     int rc = fails() ? -HOOP_TESTING_ERRNO : checked(pipe2(fds, O_CLOEXEC));
     if (rc < 0)
         return rc;
-    fds[0] = moved_up(fds[0]);
-    fds[1] = moved_up(fds[1]);
+    fds[0] = sys_move_up(fds[0]);
+    fds[1] = sys_move_up(fds[1]);
     if (fds[0] >= 0 && fds[1] >= 0) {
         ret_fds[0] = fds[0];
         ret_fds[1] = fds[1];
@@ -156,7 +142,8 @@ int sys_pipe(int ret_fds[2])
 
 int sys_open_null(void)
 {
-    return moved_up(fails() ? -HOOP_TESTING_ERRNO : checked(open("/dev/null", O_RDWR | O_CLOEXEC)));
+    return sys_move_up(fails() ? -HOOP_TESTING_ERRNO
+                               : checked(open("/dev/null", O_RDWR | O_CLOEXEC)));
 }
 
 /* ---- a child's end ---- */

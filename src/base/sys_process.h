@@ -33,7 +33,6 @@ int sys_check_directory(const char *path);
 /* Descriptors for a child's standard ones: each at least 3, closed on exec. */
 int sys_pipe(int ret_fds[2]);
 int sys_open_null(void);
-int sys_duplicate(int fd);
 
 /* A descriptor that is readable once the process has ended. -ENOSYS, -EPERM: not here; -ESRCH. */
 int sys_pidfd_open(int pid);

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/sys.h"
 #include "base/sys_result.h"
 
 /* Not a pseudo terminal's master: what is opened in its place is a new one. */
@@ -32,16 +33,6 @@ static int check_reopenable(int fd)
     return is_suited ? 0 : -EOPNOTSUPP;
 }
 
-/* If a standard descriptor was closed, ours is not to take its place. */
-static int move_up(int fd)
-{
-    if (fd < 0 || fd > STDERR_FILENO)
-        return fd;
-    int moved = sys_duplicate(fd);
-    close(fd);
-    return moved;
-}
-
 int sys_reopen(int fd)
 {
     char path[64];
@@ -53,12 +44,7 @@ int sys_reopen(int fd)
         return flags;
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     flags = (flags & O_ACCMODE) | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
-    return move_up(fails() ? -HOOP_TESTING_ERRNO : checked(open(path, flags)));
-}
-
-int sys_duplicate(int fd)
-{
-    return fails() ? -HOOP_TESTING_ERRNO : checked(fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+    return sys_move_up(fails() ? -HOOP_TESTING_ERRNO : checked(open(path, flags)));
 }
 
 /* WRONG is how FD must not be open: then the kernel would never call it ready. */

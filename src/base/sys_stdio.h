@@ -10,8 +10,6 @@
 /* The pipe, FIFO or terminal behind FD, opened anew: for the same (reading, writing), but
  * non-blocking. -EOPNOTSUPP if it is something else. */
 int sys_reopen(int fd);
-/* The same open file description once more. */
-int sys_duplicate(int fd);
 /* Will a read, or a write of up to PIPE_BUF bytes to a pipe, return at once? 1 or 0; 1 also if it
  * will fail; -EBADF if FD is not open for that. */
 int sys_is_readable(int fd);
