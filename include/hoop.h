@@ -18,6 +18,7 @@
 #include "hoop/event.h"
 #include "hoop/executor.h"
 #include "hoop/file_watch.h"
+#include "hoop/file.h"
 #include "hoop/future.h"
 #include "hoop/gather.h"
 #include "hoop/group.h"

@@ -7,6 +7,7 @@
 #define BASE_SYS_RESULT_H
 
 #include <errno.h>
+#include <stdint.h>
 
 #include "base/fault.h"
 
@@ -20,5 +21,15 @@ static inline int checked(int result)
 {
     return result < 0 ? -errno : result;
 }
+
+/* The result of CALL, made again as long as a signal interrupts it. */
+#define RETRIED(call) \
+    __extension__({ \
+        int64_t result_; \
+        do \
+            result_ = (call); \
+        while (result_ < 0 && errno == EINTR); \
+        result_ < 0 ? -(int64_t)errno : result_; \
+    })
 
 #endif

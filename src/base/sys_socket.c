@@ -23,16 +23,6 @@
 
 #include "base/sys_result.h"
 
-/* The result of CALL, made again as long as a signal interrupts it. */
-#define RETRIED(call) \
-    __extension__({ \
-        int64_t result_; \
-        do \
-            result_ = (call); \
-        while (result_ < 0 && errno == EINTR); \
-        result_ < 0 ? -(int64_t)errno : result_; \
-    })
-
 static const struct sockaddr *raw(const hoop_address *address)
 {
     return (const struct sockaddr *)(const void *)address->storage;

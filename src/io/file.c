@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Open files: reading, writing, and what makes that last. Each piece is tried where it is called,
+ * in a way that fails rather than to wait for the disk, and only then goes to a thread. What was
+ * read or written is counted after each piece, so no error and no cancellation loses
+ * a byte.
+ */
+#include "io/file.h"
+
+#include <errno.h>
+#include <hoop/file.h>
+#include <hoop/task.h>
+#include <sys/stat.h>
+
+#include "base/check.h"
+#include "base/sys_file.h"
+#include "io/file_thread.h"
+#include "io/local.h"
+#include "task/wait.h"
+
+/* As much is copied from or to the page cache before others may run: some 30 us. */
+#define PIECE_SIZE ((size_t)1 << 18)
+/* As much is asked for elsewhere. */
+#define LONG_PIECE_SIZE ((size_t)1 << 20)
+
+/* ---- one call ---- */
+
+static int64_t call_blocking(void *arg)
+{
+    const struct file_call *call = arg;
+    switch (call->operation) {
+    case FILE_READ:
+        return sys_file_read(call->fd, call->buffer, call->size, call->offset, true);
+    case FILE_WRITE:
+        return sys_file_write(call->fd, call->buffer, call->size, call->offset, true);
+    case FILE_SYNC:
+        return sys_file_sync(call->fd);
+    case FILE_SYNC_DATA:
+        return sys_file_sync_data(call->fd);
+    case FILE_TRUNCATE:
+        return sys_file_truncate(call->fd, (uint64_t)call->offset);
+    }
+    return -EINVAL;
+}
+
+/* Without waiting: -EAGAIN or -EOPNOTSUPP if that cannot be. */
+static int64_t call_at_once(const struct file_call *call)
+{
+    return call->operation == FILE_READ
+               ? sys_file_read(call->fd, call->buffer, call->size, call->offset, false)
+               : sys_file_write(call->fd, call->buffer, call->size, call->offset, false);
+}
+
+/* Suspends until it is made; a cancellation point. */
+static int64_t call_await(struct file_call *call)
+{
+    return file_thread_run(call_blocking, call);
+}
+
+/* ---- reading and writing ---- */
+
+/* Is a short count the end, or just what was there? It is the end of a file on a disk; others give
+ * what they have. */
+static bool goes_on(int fd)
+{
+    struct stat status;
+    int rc = sys_file_status(fd, &status);
+    return rc == 0 && (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode));
+}
+
+static size_t smaller(size_t one, size_t other)
+{
+    return one < other ? one : other;
+}
+
+/* *RET_IS_SHORT: it gave less than it was asked for. */
+static int64_t transfer_piece(const struct file_call *call, bool *ret_is_short)
+{
+    struct file_call piece = *call;
+    piece.size = smaller(call->size, PIECE_SIZE);
+    int64_t rc = call_at_once(&piece);
+    if (rc == -EAGAIN || rc == -EOPNOTSUPP) {
+        piece.size = smaller(call->size, LONG_PIECE_SIZE);
+        rc = call_await(&piece);
+    } else {
+        wait_spend();
+    }
+    *ret_is_short = rc >= 0 && (size_t)rc < piece.size;
+    return rc;
+}
+
+/* Reads or writes until CALL's buffer is through: 1; 0 if there is no more to be read, or the
+ * error that ended it. The buffer and the offset move on. */
+static int64_t transfer(struct file_call *call)
+{
+    for (;;) {
+        bool is_short;
+        int64_t rc = transfer_piece(call, &is_short);
+        if (rc < 0)
+            return rc;
+        call->buffer += rc;
+        call->size -= (size_t)rc;
+        if (call->offset != SYS_FILE_POSITION)
+            call->offset += rc;
+        if (call->size == 0)
+            return 1;
+        if (rc == 0 || (is_short && call->operation == FILE_READ && !goes_on(call->fd)))
+            return 0;
+    }
+}
+
+static int64_t read_file(int fd, void *buffer, size_t size, int64_t offset)
+{
+    struct file_call call = {FILE_READ, fd, buffer, size, offset};
+    int64_t rc = transfer(&call);
+    size_t done = size - call.size;
+    return rc < 0 && done == 0 ? wait_failed((int)rc) : (int64_t)done;
+}
+
+static int64_t write_file(int fd, const void *data, size_t size, int64_t offset,
+                          size_t *ret_written)
+{
+    struct file_call call = {FILE_WRITE, fd, (char *)(uintptr_t)data, size, offset};
+    int64_t rc = transfer(&call);
+    if (rc == 0)
+        rc = -EIO; /* it took nothing, and said nothing */
+    if (ret_written != NULL)
+        *ret_written = size - call.size;
+    return rc < 0 ? wait_failed((int)rc) : (int64_t)size;
+}
+
+/* 0, or why FUNCTION cannot be called here, or for OFFSET. */
+static int check(uint64_t offset, const char *function)
+{
+    int rc = io_check_task(function);
+    return rc == 0 && offset > INT64_MAX ? wait_failed(-EINVAL) : rc;
+}
+
+int64_t hoop_file_read(int fd, void *buffer, size_t size)
+{
+    int rc = check(0, __func__);
+    return rc < 0 ? rc : read_file(fd, buffer, size, SYS_FILE_POSITION);
+}
+
+int64_t hoop_file_pread(int fd, void *buffer, size_t size, uint64_t offset)
+{
+    int rc = check(offset, __func__);
+    return rc < 0 ? rc : read_file(fd, buffer, size, (int64_t)offset);
+}
+
+int64_t hoop_file_write(int fd, const void *data, size_t size, size_t *ret_written)
+{
+    int rc = check(0, __func__);
+    if (rc < 0 && ret_written != NULL)
+        *ret_written = 0;
+    return rc < 0 ? rc : write_file(fd, data, size, SYS_FILE_POSITION, ret_written);
+}
+
+int64_t hoop_file_pwrite(int fd, const void *data, size_t size, uint64_t offset,
+                         size_t *ret_written)
+{
+    int rc = check(offset, __func__);
+    if (rc < 0 && ret_written != NULL)
+        *ret_written = 0;
+    return rc < 0 ? rc : write_file(fd, data, size, (int64_t)offset, ret_written);
+}
+
+/* ---- what makes it last ---- */
+
+static int call_for(const char *function, enum file_operation operation, int fd, uint64_t size)
+{
+    int rc = check(size, function);
+    if (rc < 0)
+        return rc;
+    struct file_call call = {.operation = operation, .fd = fd, .offset = (int64_t)size};
+    return (int)call_await(&call);
+}
+
+int hoop_file_sync(int fd)
+{
+    return call_for(__func__, FILE_SYNC, fd, 0);
+}
+
+int hoop_file_datasync(int fd)
+{
+    return call_for(__func__, FILE_SYNC_DATA, fd, 0);
+}
+
+int hoop_file_truncate(int fd, uint64_t size)
+{
+    return call_for(__func__, FILE_TRUNCATE, fd, size);
+}
+
+int hoop_file_fstat(int fd, struct stat *ret_status)
+{
+    int rc = io_check_task(__func__);
+    if (rc < 0)
+        return rc;
+    rc = sys_file_status(fd, ret_status);
+    wait_spend();
+    return rc < 0 ? wait_failed(rc) : 0;
+}
