@@ -224,6 +224,8 @@ typedef struct hoop_info {
     const char *poller;   /* "epoll" or "io_uring" */
     const char *guard;    /* what stops a stack overflow: "madvise", "mprotect" (kernels
                                before 6.13, for 16,000 stacks), "none"; "" before the first task */
+    const char *files;    /* who reads what is not in the page cache: "io_uring" or "threads"; ""
+                               before the first such read */
     size_t stack_size;    /* bytes, guard page included */
     size_t stacks_in_use; /* tasks that have begun and not finished */
     size_t stacks_cached; /* free ones kept for reuse */

@@ -83,10 +83,21 @@ int sys_file_close(int fd)
     return must_fail ? -HOOP_TESTING_ERRNO : rc == -EINTR ? 0 : rc;
 }
 
+static int flags_of(int fd)
+{
+    return fails() ? -HOOP_TESTING_ERRNO : checked(fcntl(fd, F_GETFL));
+}
+
 int sys_file_is_read_only(int fd)
 {
-    int flags = fails() ? -HOOP_TESTING_ERRNO : checked(fcntl(fd, F_GETFL));
+    int flags = flags_of(fd);
     return flags < 0 ? flags : (flags & O_ACCMODE) == O_RDONLY;
+}
+
+int sys_file_is_direct(int fd)
+{
+    int flags = flags_of(fd);
+    return flags < 0 ? flags : (flags & O_DIRECT) != 0;
 }
 
 /* ---- reading and writing ---- */

@@ -22,8 +22,9 @@ int sys_file_open(const char *path, int flags, unsigned mode);
 int sys_file_open_cached(const char *path, int flags);
 /* The descriptor is closed whatever this returns. */
 int sys_file_close(int fd);
-/* Is FD open to be read only? -EBADF if it is not open. */
+/* Is FD open to be read only; past the page cache? -EBADF if it is not open. */
 int sys_file_is_read_only(int fd);
+int sys_file_is_direct(int fd);
 
 /* How many bytes; 0 for reading at the end. Unless IS_BLOCKING, -EAGAIN if a disk or somebody else
  * would have to be waited for, and -EOPNOTSUPP if that cannot be told of this file. */

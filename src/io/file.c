@@ -14,6 +14,7 @@
 
 #include "base/check.h"
 #include "base/sys_file.h"
+#include "io/file_ring.h"
 #include "io/file_thread.h"
 #include "io/local.h"
 #include "task/wait.h"
@@ -22,6 +23,8 @@
 #define PIECE_SIZE ((size_t)1 << 18)
 /* As much is asked for elsewhere. */
 #define LONG_PIECE_SIZE ((size_t)1 << 20)
+/* What reads of a disk are multiples of, or of more. */
+#define SECTOR_SIZE 512
 
 /* ---- one call ---- */
 
@@ -51,21 +54,37 @@ static int64_t call_at_once(const struct file_call *call)
                : sys_file_write(call->fd, call->buffer, call->size, call->offset, false);
 }
 
+/* With O_DIRECT nothing is cached, and the disk is waited for whatever one says. To ask whether it is
+ * so costs a tenth of a read, so only those are asked that could be so. */
+static bool is_direct(const struct file_call *call)
+{
+    bool is_aligned = call->offset == SYS_FILE_POSITION || call->offset % SECTOR_SIZE == 0;
+    return is_aligned && call->size % SECTOR_SIZE == 0 && sys_file_is_direct(call->fd) > 0;
+}
+
 /* Suspends until it is made; a cancellation point. */
-static int64_t call_await(struct file_call *call)
+static int64_t call_in_thread(struct file_call *call)
 {
     return file_thread_run(call_blocking, call);
 }
 
 /* ---- reading and writing ---- */
 
-/* Is a short count the end, or just what was there? It is the end of a file on a disk; others give
- * what they have. */
-static bool goes_on(int fd)
+/* Or like one: reads and writes are not short, but where it ends. Others give what they have. */
+static bool is_on_disk(int fd)
 {
     struct stat status;
     int rc = sys_file_status(fd, &status);
     return rc == 0 && (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode));
+}
+
+/* PIECE, which would block here, is made elsewhere. The kernel writes to files, but for those
+ * that are not cached, in threads of its own: then they can be ours. */
+static int64_t await_piece(struct file_call *piece, bool is_direct)
+{
+    bool suits_ring = piece->operation == FILE_READ || is_direct || !is_on_disk(piece->fd);
+    int64_t rc = suits_ring ? file_ring_run(piece) : -EOPNOTSUPP;
+    return rc == -EOPNOTSUPP ? call_in_thread(piece) : rc;
 }
 
 static size_t smaller(size_t one, size_t other)
@@ -78,10 +97,11 @@ static int64_t transfer_piece(const struct file_call *call, bool *ret_is_short)
 {
     struct file_call piece = *call;
     piece.size = smaller(call->size, PIECE_SIZE);
-    int64_t rc = call_at_once(&piece);
+    bool must_wait = is_direct(&piece);
+    int64_t rc = must_wait ? -EAGAIN : call_at_once(&piece);
     if (rc == -EAGAIN || rc == -EOPNOTSUPP) {
         piece.size = smaller(call->size, LONG_PIECE_SIZE);
-        rc = call_await(&piece);
+        rc = rc == -EAGAIN ? await_piece(&piece, must_wait) : call_in_thread(&piece);
     } else {
         wait_spend();
     }
@@ -104,7 +124,7 @@ static int64_t transfer(struct file_call *call)
             call->offset += rc;
         if (call->size == 0)
             return 1;
-        if (rc == 0 || (is_short && call->operation == FILE_READ && !goes_on(call->fd)))
+        if (rc == 0 || (is_short && call->operation == FILE_READ && !is_on_disk(call->fd)))
             return 0;
     }
 }
@@ -173,7 +193,7 @@ static int call_for(const char *function, enum file_operation operation, int fd,
     if (rc < 0)
         return rc;
     struct file_call call = {.operation = operation, .fd = fd, .offset = (int64_t)size};
-    return (int)call_await(&call);
+    return (int)call_in_thread(&call);
 }
 
 int hoop_file_sync(int fd)

@@ -117,6 +117,7 @@ struct hoop_loop {
     uint64_t random; /* the state of a seeded simulation */
 
     struct loop_extension *extension; /* owned; NULL until the first task */
+    const char *files;                /* how io reads them; NULL until that is known */
     hoop_link locals;                 /* hoop_local.link, newest first */
     hoop_loop_options options;
     int64_t virtual_now;       /* the virtual clock */

@@ -12,6 +12,7 @@ void hoop_loop_info(const hoop_loop *loop, hoop_info *ret_info)
     *ret_info = (hoop_info){
         .poller = loop->poller.ops->name,
         .guard = "",
+        .files = loop->files != NULL ? loop->files : "",
         .stack_size = loop->options.stack_size,
         .timers = loop->timers.count,
         .iterations = loop->iterations,
