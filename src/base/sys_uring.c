@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <liburing.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
 
@@ -96,7 +97,14 @@ int sys_check_pollable(int fd, uint64_t *ret_file)
         return -errno;
     bool is_common = S_ISSOCK(status.st_mode) || S_ISFIFO(status.st_mode);
     int rc = is_common ? 0 : check_by_epoll(fd);
-    if (rc == 0)
-        *ret_file = status.st_ino;
-    return rc;
+    if (rc < 0)
+        return rc;
+    *ret_file = status.st_ino;
+    return S_ISCHR(status.st_mode);
+}
+
+uint32_t sys_poll_state(int fd, uint32_t events)
+{
+    struct pollfd state = {.fd = fd, .events = (short)events};
+    return poll(&state, 1, 0) < 0 ? events : (uint32_t)state.revents;
 }

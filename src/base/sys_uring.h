@@ -26,9 +26,11 @@ int sys_uring_wait(struct io_uring *ring, int64_t timeout);
  * seen? */
 bool sys_uring_has_work(const struct io_uring *ring);
 
-/* 0 if FD can be waited for; -EBADF, or -EPERM for a regular file, as of epoll. RET_FILE is
+/* 0 or 1 if FD can be waited for, 1 for a device such as a terminal; -EBADF, or -EPERM for a regular file, as of epoll. RET_FILE is
  * the number of the open socket or pipe, which its descriptor's next user does not have;
  * other kinds may share one. */
 int sys_check_pollable(int fd, uint64_t *ret_file);
+/* Which of EVENTS (poll's) hold now, and what else poll(2) tells unasked. */
+uint32_t sys_poll_state(int fd, uint32_t events);
 
 #endif

@@ -29,6 +29,7 @@ struct slot {
     uint64_t file;       /* what the descriptor was when it was added (sys_check_pollable) */
     uint32_t generation; /* of its newest request */
     uint32_t events;     /* what the kernel said, to be handed out */
+    bool is_device;      /* a terminal, say: what the kernel says must be asked again (serve_one) */
     bool is_armed;       /* its newest request is queued or in the kernel */
     bool is_multishot;   /* its requests are; a level's for a while only (serve_one) */
     bool is_due;         /* on the list of those to serve */
@@ -219,7 +220,10 @@ static unsigned flags_of(const struct slot *slot)
     return poller_flags_from(slot->events & asked, slot->watch->interest);
 }
 
-/* Tells a slot's events, but a level's only if they are IS_NEW since the wait began, as they may
+/* A terminal says that it is writable whenever a write to it is over, be it that it was refused for
+ * want of room; epoll looks whether it is so before it tells, and io_uring does not.
+ *
+ * Tells a slot's events, but a level's only if they are IS_NEW since the wait began, as they may
  * hold no more. Arms it, but a level that is told only in the next wait. 1 if the watch was
  * notified, else 0; or the error of arming. */
 static int serve_one(struct uring *uring, int fd, bool is_new)
@@ -228,6 +232,8 @@ static int serve_one(struct uring *uring, int fd, bool is_new)
     hoop_watch *watch = slot->watch;
     if (watch == NULL)
         return 0;
+    if (slot->is_device && slot->events != 0)
+        slot->events &= sys_poll_state(fd, slot->events);
     unsigned flags = flags_of(slot);
     if (!watch->edge && slot->events != 0) {
         if (flags != 0)
@@ -324,11 +330,13 @@ static void uring_remove(struct poller *poller, hoop_watch *watch)
 }
 
 /* Makes WATCH the slot's, which has no request. */
-static int occupy(struct slot *slot, struct uring *uring, hoop_watch *watch, uint64_t file)
+static int occupy(struct slot *slot, struct uring *uring, hoop_watch *watch, uint64_t file,
+                  bool is_device)
 {
     hoop_watch *before = slot->watch;
     slot->watch = watch;
     slot->file = file;
+    slot->is_device = is_device;
     slot->is_multishot = watch->edge;
     int rc = arm(uring, watch->fd);
     if (rc < 0)
@@ -340,7 +348,8 @@ static int uring_add(struct poller *poller, hoop_watch *watch)
 {
     struct uring *uring = poller->uring;
     uint64_t file;
-    int rc = sys_check_pollable(watch->fd, &file);
+    int is_device = sys_check_pollable(watch->fd, &file);
+    int rc = is_device < 0 ? is_device : 0;
     if (rc == 0 && watch->fd >= uring->capacity)
         rc = grow(uring, watch->fd);
     if (rc < 0)
@@ -351,7 +360,7 @@ static int uring_add(struct poller *poller, hoop_watch *watch)
         return -EEXIST;
     if (slot->watch != NULL)
         forget(uring, watch->fd); /* closed behind our back, and its number has come again */
-    return occupy(slot, uring, watch, file);
+    return occupy(slot, uring, watch, file, is_device);
 }
 
 static int uring_change(struct poller *poller, hoop_watch *watch)
@@ -361,11 +370,11 @@ static int uring_change(struct poller *poller, hoop_watch *watch)
     if (slot == NULL || slot->watch == NULL)
         return uring_add(poller, watch);
     uint64_t file;
-    int rc = sys_check_pollable(watch->fd, &file);
-    if (rc < 0)
-        return rc;
+    int is_device = sys_check_pollable(watch->fd, &file);
+    if (is_device < 0)
+        return is_device;
     disarm(uring, watch->fd);
-    rc = occupy(slot, uring, watch, file);
+    int rc = occupy(slot, uring, watch, file, is_device);
     if (rc < 0)
         make_due(uring,
                  watch->fd); /* it goes on with the old interest, which its owner puts back */
