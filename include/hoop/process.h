@@ -20,7 +20,7 @@
  * loaded, some 0.5 ms.
  *
  * A child is reaped by its own number, never "any child", so that those of other libraries are
- * theirs still. None is left behind as a zombie, unless the process is replaced or killed.
+ * theirs still, and SIGCHLD is left alone. While its loop lives none is left behind as a zombie.
  *
  * All functions are those of the thread of the loop that ran when the process was made.
  */
@@ -38,7 +38,7 @@ typedef struct hoop_process hoop_process;
 
 /* What a child has for its standard input, output, or error. */
 typedef enum hoop_stdio_kind {
-    HOOP_STDIO_INHERIT, /* the same as the parent */
+    HOOP_STDIO_INHERIT, /* the same as the parent, unless that is closed on exec */
     HOOP_STDIO_PIPE,    /* a pipe, whose other end is hoop_process_stdin, _stdout or _stderr */
     HOOP_STDIO_NULL,    /* /dev/null */
     HOOP_STDIO_FD,      /* the descriptor FD, which stays the caller's */
@@ -57,7 +57,7 @@ typedef struct hoop_process_options {
     const char *directory;          /* to work in; NULL: the parent's */
     const char *program;            /* the file to run, if it is not argv[0]; looked for alike */
     const int *inherit;         /* further descriptors, that the child has under the same numbers,
-                              each at least 3 */
+                                   each at least 3 */
     size_t inherit_count;       /* at most 1024 */
     bool new_session;           /* setsid: a session and a group of its own, no terminal */
     bool new_group;             /* a process group of its own, whose number is its pid */
@@ -66,7 +66,7 @@ typedef struct hoop_process_options {
 } hoop_process_options;
 
 /* Runs ARGV[0] with the arguments ARGV, the last one NULL. A name without '/' is looked for in the
- * parent's PATH. OPTIONS may be NULL. Does not suspend. 0; -ENOENT, -EACCES, -ENOEXEC, -E2BIG ... if the
+ * parent's PATH; one with a '/' that does not begin with it is seen from `directory`. OPTIONS may be NULL. Does not suspend. 0; -ENOENT, -EACCES, -ENOEXEC, -E2BIG ... if the
  * program or the directory is not to be had (hoop_error_message tells which); -EINVAL for options that contradict
  * each other, an empty ARGV, a descriptor below 3 in `inherit`; -EBADF; -EAGAIN, -ENOMEM, -EMFILE; HOOP_ENOLOOP. */
 HOOP_API HOOP_MUST_CHECK int hoop_create_subprocess_exec(const char *const *argv,
@@ -103,8 +103,8 @@ static inline int hoop_exit_signal(int64_t status)
 
 /* Waits for its end: its status. Any number of tasks may wait, also afterwards. Suspends; a cancellation point. A
  * child that fills a pipe nobody reads never ends: see hoop_process_communicate. Also
- * -ECHILD if somebody else has reaped it, or SIGCHLD is ignored: its status is lost; HOOP_ENOTASK,
- * -EBADF if it was closed meanwhile. */
+ * -ECHILD if somebody else has reaped it, or SIGCHLD is ignored: its status is lost; -EBADF if it was closed
+ * meanwhile; HOOP_ENOTASK, HOOP_EOTHERLOOP. */
 HOOP_API HOOP_MUST_CHECK int hoop_process_wait(hoop_process *process);
 /* The same without waiting: HOOP_EPENDING while it runs. */
 HOOP_API int hoop_process_status(const hoop_process *process);
@@ -123,7 +123,8 @@ HOOP_API void hoop_output_free(hoop_output *output);
  * status. RET_OUT and RET_ERR may be NULL: then what comes is dropped. That the child does not read all
  * of its input is no error. Suspends; a cancellation point: -ECANCELED; the next call goes on
  * where this one was stopped, with what was read so far, if INPUT is the same. Also as hoop_process_wait; -EBUSY if
- * another task reads or communicates; -ENOMEM. On failure nothing is returned. */
+ * another task reads or communicates; -EBADF also if a pipe was taken meanwhile; -ENOMEM. On failure nothing is
+ * returned, but for -ECHILD: then the outputs are. */
 HOOP_API HOOP_MUST_CHECK int hoop_process_communicate(hoop_process *process, const void *input,
                                                       size_t size, hoop_output *ret_out,
                                                       hoop_output *ret_err);
@@ -136,9 +137,11 @@ HOOP_API int hoop_process_kill(hoop_process *process);
 
 /* Lets go of it: closes the pipes that were not taken, dropping what waits to be sent; if it still
  * runs, kills it, and reaps it in the background. Does not wait. Tasks that wait for it get
- * -EBADF. NULL is allowed. A process that is still open when the loop is closed goes the same way. */
+ * -EBADF. NULL is allowed. A process that is still open when the loop is closed goes the same way;
+ * hoop_close waits until those that were killed are gone. */
 HOOP_API void hoop_process_close(hoop_process *process);
-/* Lets it run on: as hoop_process_close, but it is not killed. While the loop lives it is reaped when it ends. */
+/* Lets it run on: as hoop_process_close, but it is not killed. While the loop lives it is reaped when it ends; if it still runs when the loop is closed, it is
+ * left to whoever may wait for it. */
 HOOP_API void hoop_process_detach(hoop_process *process);
 
 #ifdef __cplusplus
