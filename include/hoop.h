@@ -24,6 +24,7 @@
 #include "hoop/group.h"
 #include "hoop/lock.h"
 #include "hoop/loop.h"
+#include "hoop/path.h"
 #include "hoop/process.h"
 #include "hoop/protocol.h"
 #include "hoop/queue.h"
