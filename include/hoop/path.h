@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Files and directories by name, awaited: what they are, renaming, removing, listing.
+ * Files and directories by name, awaited: what they are, renaming, removing, listing, copying.
  *
  *     hoop_directory directory;
  *     int rc = hoop_directory_list("inbox", &directory);
@@ -15,6 +15,7 @@
  * Names are the system's: bytes, relative to the process's directory, and borrowed for the call. All
  * are cancellation points until the work has begun in its thread: then nothing is done, and the
  * result is -ECANCELED. Once it has begun the call waits for its end and returns its result.
+ * hoop_file_copy can be cancelled in the middle, too.
  *
  * Nothing here waits until the disk has it. Whoever needs that for a file and its name calls fsync(2) on the
  * file before it is renamed, and on the directory afterwards.
@@ -40,6 +41,26 @@ HOOP_API HOOP_MUST_CHECK int hoop_file_lstat(const char *path, struct stat *ret_
 HOOP_API HOOP_MUST_CHECK int hoop_file_rename(const char *from, const char *to);
 /* unlink(2): a file or a link, no directory. */
 HOOP_API HOOP_MUST_CHECK int hoop_file_remove(const char *path);
+
+/* All zero is the default. */
+typedef struct hoop_copy_options {
+    bool keep_existing; /* -EEXIST if there is something at TO; else it is replaced */
+    /* Called in the task after each few MiB, and at the end, when TO is in place; or NULL. SIZE is
+     * how large FROM was, or COPIED if that is more. It may cancel the task. */
+    void (*progress)(void *arg, uint64_t copied, uint64_t size);
+    void *arg;
+} hoop_copy_options;
+
+/* Copies the regular file FROM to TO, with its permissions to read, write and execute: how many
+ * bytes. Where the file system can, blocks are shared, or the kernel copies; holes stay holes. OPTIONS may be NULL.
+ * A new file, ".hoop-" and a random number beside TO, takes TO's place once it is whole. So whatever fails,
+ * and a cancellation in the middle, leaves TO as it was and nothing else behind; other names of the file at
+ * TO keep the old content; a link at TO is replaced, not what it leads to; and a file may be copied to
+ * itself. If FROM changes meanwhile, the copy has what was there when it came by.
+ * -EINVAL if FROM is no regular file, or TO is something else than a file or a link to one (such as a
+ * device); -EISDIR if it is a directory. */
+HOOP_API HOOP_MUST_CHECK int64_t hoop_file_copy(const char *from, const char *to,
+                                                const hoop_copy_options *options);
 
 /* ---- directories ---------------------------------------------------------- */
 
