@@ -48,7 +48,6 @@ SYSCALLS = """
     getpeername send sendto sendmsg sendmmsg recv recvfrom recvmsg recvmmsg fork vfork clone execve execvpe posix_spawn
     posix_spawnp posix_spawn_\w+ posix_spawnattr_\w+ wait4 waitid waitpid kill tgkill pidfd_open pidfd_send_signal
     access faccessat sigaction signal sigprocmask pthread_sigmask sigaltstack
-    posix_spawnp wait4 waitid waitpid kill tgkill pidfd_open sigaction signal sigprocmask pthread_sigmask sigaltstack
     fstatat unlinkat rename renameat renameat2 link linkat symlink mkdir rmdir opendir fdopendir readdir closedir
     copy_file_range lseek fchmod
     getaddrinfo getnameinfo unlink chmod lstat sigtimedwait clock_gettime clock_nanosleep gettimeofday nanosleep usleep sleep getrandom syscall sysconf getrlimit prctl readlink
