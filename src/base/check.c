@@ -39,6 +39,7 @@ static const struct {
     {"HOOP_EAI_SERVICE", "no such service"},
     {"HOOP_EAI_FAMILY", "no such family of addresses"},
     {"HOOP_EAI_SOCKTYPE", "no such kind of socket"},
+    {"HOOP_EHELPER", "the helper process died before the job was done"},
 };
 
 /* The row of an own code, or -1. */
