@@ -26,6 +26,7 @@
 #include "hoop/loop.h"
 #include "hoop/path.h"
 #include "hoop/process.h"
+#include "hoop/process_pool.h"
 #include "hoop/protocol.h"
 #include "hoop/queue.h"
 #include "hoop/runner.h"

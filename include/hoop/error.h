@@ -46,6 +46,8 @@ enum {
     HOOP_EAI_SERVICE = -5021,  /* no such service for this kind of socket */
     HOOP_EAI_FAMILY = -5022,   /* no such family of addresses */
     HOOP_EAI_SOCKTYPE = -5023, /* no such kind of socket */
+
+    HOOP_EHELPER = -5024, /* the helper process died before the job was done */
 };
 
 /* What the code means, in words; a static string. Any code may be passed: for

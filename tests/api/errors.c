@@ -35,6 +35,7 @@ static const struct {
     {HOOP_EAI_SERVICE, "HOOP_EAI_SERVICE"},
     {HOOP_EAI_FAMILY, "HOOP_EAI_FAMILY"},
     {HOOP_EAI_SOCKTYPE, "HOOP_EAI_SOCKTYPE"},
+    {HOOP_EHELPER, "HOOP_EHELPER"},
 };
 enum { OWN_CODES = sizeof own_codes / sizeof own_codes[0] };
 
