@@ -171,10 +171,20 @@ int sys_channel_pair(int ret_fds[2])
 {
     if (fails())
         return -HOOP_TESTING_ERRNO;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret_fds) < 0)
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
         return -errno;
-    for (int i = 0; i < 2; i++) /* as a rule that much is there anyway */
-        setsockopt(ret_fds[i], SOL_SOCKET, SO_SNDBUF, &(int){CHANNEL_BUFFER}, sizeof(int));
+    for (int i = 0; i < 2; i++)
+        ends[i] = sys_above_standard(ends[i]);
+    if (ends[0] < 0 || ends[1] < 0) {
+        close(ends[0]);
+        close(ends[1]);
+        return ends[0] < 0 ? ends[0] : ends[1];
+    }
+    for (int i = 0; i < 2; i++) { /* as a rule there is that much room anyway */
+        setsockopt(ends[i], SOL_SOCKET, SO_SNDBUF, &(int){CHANNEL_BUFFER}, sizeof(int));
+        ret_fds[i] = ends[i];
+    }
     return 0;
 }
 

@@ -30,8 +30,6 @@ const char *sys_signal_text(int signal);
 /* ---- in a child ---- */
 /* Dies with its parent, and dies now if that is not PARENT any more. */
 void sys_end_with_parent(int parent);
-/* FD, or a duplicate of it that is no standard descriptor; FD is closed then. */
-int sys_above_standard(int fd);
 /* Closes all descriptors but the standard ones and KEEP. */
 void sys_close_others(int keep);
 /* A child that is forked from here on does not have FD. */
@@ -39,10 +37,13 @@ int sys_close_in_forks(int fd);
 /* Private memory: no more than there is now, and MORE bytes. */
 int sys_limit_memory(size_t more);
 
+/* FD, or a duplicate of it that is no standard descriptor; FD is closed then. */
+int sys_above_standard(int fd);
+
 /* ---- channels: a message arrives whole, or not at all ---- */
 #define SYS_CHANNEL_FDS_MAX 2
 
-/* Both ends block. */
+/* Both ends block, and are no standard descriptors, which helpers would have. */
 int sys_channel_pair(int ret_fds[2]);
 /* With copies of FD_COUNT descriptors. -EPIPE or -ECONNRESET: the other end is closed, and has
  * not received it. */

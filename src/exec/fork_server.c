@@ -79,7 +79,6 @@ static _Noreturn void serve(int channel, const struct job_setup *setup)
 {
     forget_program();
     sys_thread_name("hoop-forkserver");
-    channel = sys_above_standard(channel);
     sys_close_others(channel);
     while (serve_one(channel, setup))
         ;
