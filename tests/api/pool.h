@@ -152,13 +152,19 @@ static inline hoop_executor *pool_of(unsigned helpers)
     return pool_with((hoop_process_pool_options){.max_workers = helpers});
 }
 
-/* A worker's thread frees it last, after whoever waits for it was told. */
+/* One that has ended and was not reaped, 0 if none has, or -1 if there are none. */
+static inline int look_at_children(void)
+{
+    siginfo_t info = {0};
+    return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 ? info.si_pid : -1;
+}
+
+/* A worker's thread frees the pool last, after whoever waits for that thread was told. */
 static inline void no_child_is_left(void)
 {
-    int pid = 0;
-    for (int i = 0; i < 10000 && (pid = waitpid(-1, NULL, WNOHANG)) == 0; i++)
+    for (int i = 0; i < 10000 && look_at_children() >= 0; i++)
         usleep(1000);
-    assert_int_equal(pid, -1);
+    assert_int_equal(look_at_children(), -1);
 }
 
 static inline void pool_end(hoop_executor *pool)
