@@ -5,6 +5,7 @@
 #include "exec/shared.h"
 
 #include <errno.h>
+#include <hoop/loop.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
@@ -76,9 +77,15 @@ void hoop_shared_free(void *data)
         return;
     spinlock_take(&lock);
     struct shared *shared = find(data);
-    assert(shared != NULL && shared->data == data);
-    list_remove(&shared->link);
+    bool is_one = shared != NULL && shared->data == data;
+    if (is_one)
+        list_remove(&shared->link);
     spinlock_give(&lock);
+    if (!is_one) {
+        const hoop_loop *loop = hoop_running_loop();
+        (void)misuse(loop != NULL && hoop_get_debug(loop), -EINVAL, __func__);
+        return;
+    }
     unmap(shared);
     sys_close(shared->fd);
     alloc_free(shared);

@@ -281,6 +281,17 @@ static void there_is_no_shared_buffer_of_nothing_or_too_much(void **state)
     assert_true(hoop_last_error() < 0);
 }
 
+static void freeing_what_is_no_shared_buffer_does_nothing(void **state)
+{
+    (void)state;
+    char *buffer = hoop_shared_new(2);
+    char plain = 0;
+    hoop_shared_free(&plain);
+    hoop_shared_free(buffer + 1);
+    buffer[1] = 1; /* it is still there */
+    hoop_shared_free(buffer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -301,6 +312,7 @@ int main(void)
         BEHAVIOUR(input_in_a_shared_buffer_can_be_read_only),
         BEHAVIOUR(a_shared_buffer_is_zeroed_and_page_aligned),
         BEHAVIOUR(there_is_no_shared_buffer_of_nothing_or_too_much),
+        BEHAVIOUR(freeing_what_is_no_shared_buffer_does_nothing),
     };
     return cmocka_run_group_tests_name("process_pool", tests, NULL, NULL);
 }
