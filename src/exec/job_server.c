@@ -51,7 +51,7 @@ struct errand {
 static int map_all(const struct errand *errand, struct bytes *input, struct bytes *output)
 {
     const struct job_request *request = &errand->request;
-    if (errand->fd_count != (size_t)request->input_is_shared + request->output_is_shared)
+    if (errand->fd_count != (size_t)(request->input_is_shared + request->output_is_shared))
         return -EMFILE; /* not all came through */
     int rc = 0;
     if (request->input_is_shared)

@@ -21,11 +21,12 @@ struct job_setup {
     char name[16];
 };
 
-/* The input follows, or the descriptor of its memory is passed; so for the output. */
+/* The input follows, or the descriptor of its memory is passed; so for the output. As it is sent: no
+ * padding. */
 struct job_request {
     uint32_t function; /* its number in the setup */
-    bool input_is_shared;
-    bool output_is_shared;
+    uint16_t input_is_shared;
+    uint16_t output_is_shared;
     uint64_t input_size;
     uint64_t input_offset; /* in its memory */
     uint64_t room;
@@ -41,7 +42,7 @@ enum job_end {
 /* The output follows, if it is not shared. */
 struct job_reply {
     int64_t result;
-    uint32_t end; /* enum job_end */
+    uint64_t end; /* enum job_end */
 };
 
 /* In a child of SERVER: serves CHANNEL until its other end is closed. */

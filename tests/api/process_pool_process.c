@@ -191,6 +191,8 @@ static void make_without_standard_ones(void *arg)
 static void a_program_without_standard_descriptors_may_have_a_pool(void **state)
 {
     (void)state;
+    if (UNDER_VALGRIND)
+        skip();
     struct child child = child_run(make_without_standard_ones, NULL);
     assert_int_equal(child.status, 0);
 }
