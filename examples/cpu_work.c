@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Heavy computation beside a loop that stays responsive: tasks count prime numbers, each in a
- * thread of its own (hoop_to_thread), while a callback ticks every 10 ms and measures how late
- * it was. If count_in_thread called count_primes directly, that would be as long as it takes.
+ * Heavy computation beside a loop that stays responsive: prime numbers are counted by threads
+ * (hoop_to_thread), then by helper processes (hoop_run_job) which mark them in a buffer that they
+ * share with this process, while a callback ticks every 10 ms and measures how late it was. If
+ * count_in_thread called count_primes directly, that would be as long as it takes.
  */
 #include <hoop.h>
 #include <stdio.h>
@@ -21,48 +22,107 @@ static void tick(void *arg)
         worst = 1e9; /* without memory there is no next one */
 }
 
-/* Runs in a thread, and so cannot await. */
-static int64_t count_primes(void *first)
+static bool is_prime(int n)
 {
-    int64_t count = 0;
-    for (int n = *(int *)first; n < LIMIT; n += PARTS) {
-        int divisor = 2;
-        while (divisor * divisor <= n && n % divisor != 0)
-            divisor++;
-        count += divisor * divisor > n;
+    int divisor = 2;
+    while (divisor * divisor <= n && n % divisor != 0)
+        divisor++;
+    return n > 1 && divisor * divisor > n;
+}
+
+struct part {
+    int first;      /* number, of LIMIT / PARTS */
+    char *marks;    /* a byte for each, in a buffer that helpers share; or NULL */
+    int64_t primes; /* how many there are */
+};
+
+static hoop_executor *pool;
+
+/* ---- in a thread, which shares everything with us ---- */
+
+/* Blocks its thread, and so cannot await. */
+static int64_t count_primes(void *arg)
+{
+    struct part *part = arg;
+    for (int i = 0; i < LIMIT / PARTS; i++)
+        part->primes += is_prime(part->first + i);
+    return 0;
+}
+
+static int64_t count_in_thread(void *part)
+{
+    return hoop_to_thread(count_primes, part);
+}
+
+/* ---- in a process, which shares what it is given ---- */
+
+/* MARKS is its caller's memory, in place. */
+static int64_t mark_primes(const void *first, size_t size, void *marks, size_t room)
+{
+    (void)size;
+    for (size_t i = 0; i < room; i++)
+        ((char *)marks)[i] = is_prime(*(const int *)first + (int)i);
+    return (int64_t)room;
+}
+
+static const hoop_job_fn registered[] = {mark_primes, NULL};
+
+static int64_t count_in_process(void *arg)
+{
+    struct part *part = arg;
+    hoop_job job = {mark_primes, &part->first, sizeof part->first, part->marks, LIMIT / PARTS};
+    int64_t size = hoop_run_job(pool, &job);
+    for (int64_t i = 0; i < size; i++)
+        part->primes += part->marks[i];
+    return size < 0 ? size : 0;
+}
+
+/* ---- all parts at once ---- */
+
+static int64_t count_all(hoop_coroutine_fn count, char *marks, const char *where)
+{
+    struct part parts[PARTS];
+    hoop_task_group group;
+    int64_t sum = 0, rc = hoop_task_group_enter(&group);
+    for (int i = 0; i < PARTS && rc == 0; i++) {
+        int first = i * (LIMIT / PARTS);
+        parts[i] = (struct part){.first = first, .marks = marks != NULL ? marks + first : NULL};
+        if (hoop_task_group_create_task(&group, count, &parts[i]) == NULL)
+            rc = hoop_last_error();
     }
-    return count;
+    rc = hoop_task_group_exit(&group, rc); /* if one fails the others are cancelled, and awaited */
+    for (int i = 0; i < PARTS && rc == 0; i++)
+        sum += parts[i].primes;
+    if (rc == 0)
+        printf("%lld primes below %d, by %s\n", (long long)sum, LIMIT, where);
+    return rc;
 }
 
-static int64_t count_in_thread(void *first)
+static int64_t run(void *arg)
 {
-    return hoop_to_thread(count_primes, first);
-}
-
-static int64_t count_all(void *arg)
-{
-    static int first[PARTS] = {2, 3, 4, 5}; /* outlive this frame, should one of them fail */
-    hoop_task *tasks[PARTS];
-    int64_t counts[PARTS], sum = 0;
     (void)arg;
+    char *marks = hoop_shared_new(LIMIT);
+    if (marks == NULL)
+        return hoop_last_error();
     due = hoop_time(hoop_running_loop());
     tick(hoop_running_loop());
-    for (int i = 0; i < PARTS; i++)
-        tasks[i] = hoop_create_task(count_in_thread, &first[i]);
-    int64_t rc = hoop_gather(tasks, PARTS, counts, 0);
-    for (int i = 0; i < PARTS && rc == 0; i++)
-        sum += counts[i];
-    return rc < 0 ? rc : sum;
+    int64_t rc = count_all(count_in_thread, NULL, "threads");
+    if (rc == 0)
+        rc = count_all(count_in_process, marks, "processes");
+    hoop_shared_free(marks);
+    return rc;
 }
 
 int main(void)
 {
-    int64_t count = hoop_run(count_all, NULL);
-    if (count < 0) {
-        fprintf(stderr, "counting failed: %s\n", hoop_strerror(count));
+    hoop_process_pool_options options = {.functions = registered};
+    pool = hoop_process_pool_new(&options); /* before anything else starts threads */
+    int64_t rc = pool != NULL ? hoop_run(run, NULL) : hoop_last_error();
+    hoop_executor_free(pool);
+    if (rc < 0) {
+        fprintf(stderr, "counting failed: %s %s\n", hoop_strerror(rc), hoop_error_message());
         return 1;
     }
-    printf("%lld primes below %d\n", (long long)count, LIMIT);
     printf("a tick every 10 ms was late by %.1f ms at worst\n", worst * 1000);
     return 0;
 }

@@ -25,7 +25,8 @@ static int64_t report(void *arg)
     const struct job *job = arg;
     int rc;
     while ((rc = hoop_sleep(0.05)) == 0)
-        printf("%d of %d MiB\n", (int)(job->copied >> 20), (int)(job->size >> 20));
+        if (job->size > 0)
+            printf("%d of %d MiB\n", (int)(job->copied >> 20), (int)(job->size >> 20));
     return rc;
 }
 

@@ -52,8 +52,7 @@ SYSCALLS = """
     copy_file_range lseek fchmod
     getaddrinfo getnameinfo unlink chmod lstat sigtimedwait clock_gettime clock_nanosleep gettimeofday nanosleep usleep sleep getrandom syscall sysconf getrlimit prctl readlink
     inotify_init inotify_init1 inotify_add_watch inotify_rm_watch
-    posix_spawnp wait4 waitid waitpid kill tgkill pidfd_open sigaction signal sigprocmask pthread_sigmask sigaltstack
-    getaddrinfo getnameinfo unlink chmod lstat sigtimedwait memfd_create shm_open posix_fallocate setrlimit pthread_atfork clock_gettime clock_nanosleep gettimeofday nanosleep usleep sleep getrandom syscall sysconf getrlimit prctl readlink
+    memfd_create shm_open posix_fallocate setrlimit pthread_atfork
     dladdr dladdr1 dl_iterate_phdr backtrace backtrace_symbols backtrace_symbols_fd
     io_uring_queue_init io_uring_queue_init_params io_uring_queue_mmap io_uring_queue_exit io_uring_submit
     io_uring_submit_and_wait io_uring_submit_and_wait_timeout io_uring_submit_and_get_events io_uring_get_events

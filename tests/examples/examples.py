@@ -35,7 +35,8 @@ MOST_LINES = 40  # of a program of the guide
 # Of each line the time at which it is due, and the line, or a pattern where numbers vary.
 EXPECTED = {
     "cpu_work": [
-        (0, "148933 primes below 2000000"),
+        (0, "148933 primes below 2000000, by threads"),
+        (0, "148933 primes below 2000000, by processes"),
         (0, re.compile(r"a tick every 10 ms was late by \d{1,4}\.\d ms at worst")),
     ],
     "guide_call_soon": [
