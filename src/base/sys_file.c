@@ -102,6 +102,17 @@ int sys_file_is_direct(int fd)
 
 /* ---- reading and writing ---- */
 
+int64_t sys_file_position(int fd)
+{
+    int64_t position = fails() ? -HOOP_TESTING_ERRNO : lseek(fd, 0, SEEK_CUR);
+    return position == -1 ? -errno : position;
+}
+
+void sys_file_set_position(int fd, int64_t position)
+{
+    (void)lseek(fd, position, SEEK_SET);
+}
+
 static int flags_for(bool is_blocking)
 {
     return is_blocking ? 0 : RWF_NOWAIT;

@@ -26,6 +26,10 @@ int sys_file_close(int fd);
 int sys_file_is_read_only(int fd);
 int sys_file_is_direct(int fd);
 
+/* The file's position, and to set it to where something is: that cannot fail. */
+int64_t sys_file_position(int fd);
+void sys_file_set_position(int fd, int64_t position);
+
 /* How many bytes; 0 for reading at the end. Unless IS_BLOCKING, -EAGAIN if a disk or somebody else
  * would have to be waited for, and -EOPNOTSUPP if that cannot be told of this file. */
 int64_t sys_file_read(int fd, void *buffer, size_t size, int64_t offset, bool is_blocking);

@@ -78,12 +78,35 @@ static bool is_on_disk(int fd)
     return rc == 0 && (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode));
 }
 
-/* PIECE, which would block here, is made elsewhere. The kernel writes to files, but for those
- * that are not cached, in threads of its own: then they can be ours. */
+/* The ring may leave the position of a file on a disk where it was. So it is told an offset. */
+static int64_t read_on_by_ring(const struct file_call *piece)
+{
+    struct file_call call = *piece;
+    call.offset = sys_file_position(piece->fd);
+    if (call.offset < 0)
+        return call.offset;
+    int64_t rc = file_ring_run(&call);
+    if (rc > 0)
+        sys_file_set_position(piece->fd, call.offset + rc);
+    return rc;
+}
+
+/* PIECE, which would block here, is made by the ring if that can do it. To files on a disk the
+ * kernel writes, but past the cache, in threads of its own: then they can as well be ours. */
+static int64_t run_by_ring(const struct file_call *piece, bool is_direct)
+{
+    bool is_write = piece->operation == FILE_WRITE;
+    bool is_positioned = piece->offset == SYS_FILE_POSITION;
+    if (!(is_write || is_positioned) || !is_on_disk(piece->fd))
+        return file_ring_run(piece);
+    if (!is_write)
+        return read_on_by_ring(piece);
+    return is_direct && !is_positioned ? file_ring_run(piece) : -EOPNOTSUPP;
+}
+
 static int64_t await_piece(struct file_call *piece, bool is_direct)
 {
-    bool suits_ring = piece->operation == FILE_READ || is_direct || !is_on_disk(piece->fd);
-    int64_t rc = suits_ring ? file_ring_run(piece) : -EOPNOTSUPP;
+    int64_t rc = run_by_ring(piece, is_direct);
     return rc == -EOPNOTSUPP ? call_in_thread(piece) : rc;
 }
 

@@ -145,7 +145,8 @@ static void cancel_all_asked(struct file_ring *ring)
 
 /* ---- answers ---- */
 
-static void take(struct file_ring *ring)
+/* How many. */
+static unsigned take(struct file_ring *ring)
 {
     unsigned head, count = 0;
     struct io_uring_cqe *completion;
@@ -156,19 +157,25 @@ static void take(struct file_ring *ring)
         count++;
     }
     io_uring_cq_advance(&ring->ring, count);
+    return count;
 }
 
 /* Takes all answers, those too that the kernel keeps for want of room or has yet to work on: 0,
- * or an error if there may be more of these. */
+ * or an error if there may be more of these. When a thread ends that has handed something in, the
+ * kernel may speak of work for ever. */
 static int take_all(struct file_ring *ring)
 {
-    int rc = 0;
-    take(ring);
-    while (rc == 0 && sys_uring_has_work(&ring->ring)) {
-        rc = sys_uring_wait(&ring->ring, 0);
-        take(ring);
-    }
-    return rc;
+    unsigned count;
+    (void)take(ring);
+    do {
+        if (!sys_uring_has_work(&ring->ring))
+            return 0;
+        int rc = sys_uring_wait(&ring->ring, 0);
+        count = take(ring);
+        if (rc < 0)
+            return rc;
+    } while (count > 0);
+    return 0;
 }
 
 static int hand_in(struct file_ring *ring)
@@ -215,7 +222,7 @@ static void end_requests(struct file_ring *ring)
             CONTAINER_OF(link, struct request, link)->must_cancel = true;
         cancel_all_asked(ring);
         (void)sys_uring_wait(&ring->ring, CLOSE_ROUND);
-        take(ring);
+        (void)take(ring);
     }
 }
 

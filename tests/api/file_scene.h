@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -63,13 +64,53 @@ static inline void scene_fill(const struct file_scene *scene, size_t size)
     free(data);
 }
 
-/* Threads only, or what there is. */
-static inline void use_threads(bool must)
+/* Takes the file's SIZE bytes out of the page cache. False if they stay: it is not on a disk. */
+static inline bool scene_cool(const struct file_scene *scene, size_t size)
 {
-    if (must)
-        setenv("HOOP_FILES", "threads", 1);
-    else
-        unsetenv("HOOP_FILES");
+    size_t page_size = (size_t)sysconf(_SC_PAGESIZE);
+    size_t page_count = (size + page_size - 1) / page_size, cached = 0;
+    unsigned char *pages = malloc(page_count);
+    assert_int_equal(fsync(scene->fd), 0);
+    assert_int_equal(posix_fadvise(scene->fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+    void *map = mmap(NULL, size, PROT_READ, MAP_SHARED, scene->fd, 0);
+    assert_true(map != MAP_FAILED);
+    assert_int_equal(mincore(map, size, pages), 0);
+    munmap(map, size);
+    for (size_t i = 0; i < page_count; i++)
+        cached += pages[i] & 1;
+    free(pages);
+    return cached == 0;
+}
+
+/* The same, or the test is skipped. */
+#define COOL_OR_SKIP(scene, size) \
+    do { \
+        if (!scene_cool(scene, size)) { \
+            print_message("this folder is not on a disk, where reading could miss the cache\n"); \
+            scene_done(scene); \
+            skip(); \
+        } \
+    } while (0)
+
+/* Has the loop an io_uring for its files? Once something has missed the cache. */
+static inline bool files_use_ring(void)
+{
+    hoop_info info;
+    hoop_loop_info(hoop_running_loop(), &info);
+    assert_true(info.files[0] != '\0');
+    return strcmp(info.files, "io_uring") == 0;
+}
+
+/* Both ends, the one to read first. */
+static inline void open_pipe(int ends[2])
+{
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+}
+
+static inline void close_pipe(const int ends[2])
+{
+    close(ends[0]);
+    close(ends[1]);
 }
 
 #endif
