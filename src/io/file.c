@@ -23,7 +23,7 @@
 #define PIECE_SIZE ((size_t)1 << 18)
 /* As much is asked for elsewhere. */
 #define LONG_PIECE_SIZE ((size_t)1 << 20)
-/* What reads of a disk are multiples of, or of more. */
+/* Of this, or of more, are multiples what O_DIRECT deals with. */
 #define SECTOR_SIZE 512
 
 /* ---- one call ---- */
@@ -55,11 +55,13 @@ static int64_t call_at_once(const struct file_call *call)
 }
 
 /* With O_DIRECT nothing is cached, and the disk is waited for whatever one says. To ask whether it is
- * so costs a tenth of a read, so only those are asked that could be so. */
+ * so costs a fourth of a read, so only those are asked that look like it. */
 static bool is_direct(const struct file_call *call)
 {
-    bool is_aligned = call->offset == SYS_FILE_POSITION || call->offset % SECTOR_SIZE == 0;
-    return is_aligned && call->size % SECTOR_SIZE == 0 && sys_file_is_direct(call->fd) > 0;
+    uint64_t bits = (uintptr_t)call->buffer | call->size;
+    if (call->offset != SYS_FILE_POSITION)
+        bits |= (uint64_t)call->offset;
+    return bits % SECTOR_SIZE == 0 && sys_file_is_direct(call->fd) > 0;
 }
 
 /* Suspends until it is made; a cancellation point. */

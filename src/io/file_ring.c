@@ -7,6 +7,9 @@
  *
  * What is asked for while a batch runs is handed in together, by one node at the end of what is
  * ready. Cancellations go the same way.
+ *
+ * To the loop a request is outside work only on the virtual clock: the loop would look out for
+ * posts before it sleeps, and a disk does not post.
  */
 #include "io/file_ring.h"
 
@@ -40,6 +43,7 @@ struct file_ring {
     bool is_usable;     /* else only remembered as missing */
     bool has_cancelled; /* some of the requests wait for cancel_all_asked */
     bool is_closing;
+    bool is_virtual; /* the loop's clock must not jump while somebody waits for an answer */
 };
 
 struct request {
@@ -89,7 +93,8 @@ static int request_queue(struct request *request, const struct file_call *call)
     request->submission = submission;
     request->number = ring->queued - 1;
     list_append(&ring->requests, &request->link);
-    hoop_work_begins(ring->loop);
+    if (ring->is_virtual)
+        hoop_work_begins(ring->loop);
     hoop_ready_push(ring->loop, &ring->turn);
     return 0;
 }
@@ -99,7 +104,8 @@ static void request_ends(struct request *request, int64_t result)
 {
     struct file_ring *ring = request->ring;
     list_remove(&request->link);
-    hoop_work_ends(ring->loop);
+    if (ring->is_virtual)
+        hoop_work_ends(ring->loop);
     if (!ring->is_closing)
         wait_wake(&request->wait, result);
 }
@@ -270,6 +276,7 @@ static struct file_ring *ring_of(hoop_loop *loop)
             return NULL;
         ring->local = (hoop_local){.key = &key, .close = local_close};
         ring->loop = loop;
+        ring->is_virtual = loop->options.clock == HOOP_CLOCK_VIRTUAL;
         ring->is_usable = ring_open(ring);
         hoop_local_add(loop, &ring->local);
         loop->files = ring->is_usable ? "io_uring" : "threads";

@@ -119,11 +119,11 @@ struct hoop_loop {
     struct loop_extension *extension; /* owned; NULL until the first task */
     const char *files;                /* how io reads them; NULL until that is known */
     hoop_link locals;                 /* hoop_local.link, newest first */
-    hoop_loop_options options;
-    int64_t virtual_now;       /* the virtual clock */
-    pthread_t thread;          /* valid while running */
-    atomic_int thread_id;      /* the kernel's number of it; the watchdog reads it */
-    struct watchdog *watchdog; /* owned, or NULL */
+    hoop_loop_options options;        /* as they were given; for the layers above as well */
+    int64_t virtual_now;              /* the virtual clock */
+    pthread_t thread;                 /* valid while running */
+    atomic_int thread_id;             /* the kernel's number of it; the watchdog reads it */
+    struct watchdog *watchdog;        /* owned, or NULL */
     double slow_callback_duration;
 
     hoop_exception_fn exception_handler; /* NULL: the default one */

@@ -183,7 +183,7 @@ IN_A_TASK(the_loop_tells_who_reads)
     assert_int_equal(hoop_file_read(ends[0], data, sizeof data), sizeof data);
     const char *wish = getenv("HOOP_FILES");
     if (files_use_ring())
-        assert_null(wish);
+        assert_true(wish == NULL || strcmp(wish, "threads") != 0);
     signal(SIGPIPE, SIG_IGN);
     close(ends[0]);
     assert_int_equal(hoop_await(writer), -EPIPE);
