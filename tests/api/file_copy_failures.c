@@ -112,6 +112,14 @@ IN_A_TASK(cancelling_at_any_time_leaves_all_or_nothing)
 
 /* ---- the loop goes ---- */
 
+/* Then the loop has its threads for files first, and when it is closed lets them go last. */
+static int64_t use_a_thread_and_copy(void *arg)
+{
+    struct stat status;
+    int rc = hoop_file_stat(".", &status);
+    return rc < 0 ? rc : copy_it(arg);
+}
+
 static void closing_the_loop_leaves_all_or_nothing(void **state)
 {
     (void)state;
@@ -119,7 +127,8 @@ static void closing_the_loop_leaves_all_or_nothing(void **state)
     for (int i = 0; i < 30; i++) {
         struct reports reports = {0};
         hoop_loop *loop = reporting_loop(&reports);
-        hoop_task_detach(hoop_create_task_with(copy_it, NULL, &(hoop_task_options){.loop = loop}));
+        hoop_task_detach(hoop_create_task_with(i % 2 == 0 ? copy_it : use_a_thread_and_copy, NULL,
+                                               &(hoop_task_options){.loop = loop}));
         for (int turns = i / 5; turns >= 0; turns--) {
             assert_true(hoop_run_once(loop, 0) >= 0);
             usleep(500 * (useconds_t)(i % 5));
