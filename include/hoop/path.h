@@ -53,7 +53,7 @@ typedef struct hoop_copy_options {
 
 /* Copies the regular file FROM to TO, with its permissions to read, write and execute: how many
  * bytes. Where the file system can, blocks are shared, or the kernel copies; holes stay holes. OPTIONS may be NULL.
- * A new file, ".hoop-" and a random number beside TO, takes TO's place once it is whole. So whatever fails,
+ * A new file beside TO, ".hoop-" and numbers, takes TO's place once it is whole. So whatever fails,
  * and a cancellation in the middle, leaves TO as it was and nothing else behind; other names of the file at
  * TO keep the old content; a link at TO is replaced, not what it leads to; and a file may be copied to
  * itself. If FROM changes meanwhile, the copy has what was there when it came by.
