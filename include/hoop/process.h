@@ -17,7 +17,7 @@
  *
  * Starting one takes as long for a parent with gigabytes as for a small one: nothing of its
  * memory is copied (posix_spawn). The loop's thread waits until the program has been found and
- * loaded, some 0.5 ms.
+ * loaded, some 0.1 ms.
  *
  * A child is reaped by its own number, never "any child", so that those of other libraries are
  * theirs still, and SIGCHLD is left alone. While its loop lives none is left behind as a zombie.
@@ -123,7 +123,7 @@ HOOP_API void hoop_output_free(hoop_output *output);
  * status. RET_OUT and RET_ERR may be NULL: then what comes is dropped. That the child does not read all
  * of its input is no error. Suspends; a cancellation point: -ECANCELED; the next call goes on
  * where this one was stopped, with what was read so far, if INPUT is the same. Also as hoop_process_wait; -EBUSY if
- * another task reads or communicates; -EBADF also if a pipe was taken meanwhile; -ENOMEM. On failure nothing is
+ * another task reads or communicates; -EBADF also if a pipe was taken meanwhile; -EINVAL if it has a protocol; -ENOMEM. On failure nothing is
  * returned, but for -ECHILD: then the outputs are. */
 HOOP_API HOOP_MUST_CHECK int hoop_process_communicate(hoop_process *process, const void *input,
                                                       size_t size, hoop_output *ret_out,
@@ -143,6 +143,35 @@ HOOP_API void hoop_process_close(hoop_process *process);
 /* Lets it run on: as hoop_process_close, but it is not killed. While the loop lives it is reaped when it ends; if it still runs when the loop is closed, it is
  * left to whoever may wait for it. */
 HOOP_API void hoop_process_detach(hoop_process *process);
+
+/* ---- in callbacks --------------------------------------------------------- */
+
+/* For those who want no coroutine for each child, as asyncio's SubprocessProtocol. Each may be
+ * NULL. Called from the loop, outside of tasks, in the context of the call that made the process. FD is 0, 1 or 2;
+ * process_exited comes when the child has ended, and pipe_connection_lost when a pipe has, in whichever order that
+ * happens. connection_lost comes after all of them, last and always: after hoop_process_close or hoop_process_detach
+ * nothing else comes before it, and when the loop is closed only the loss of the pipes does (HOOP_ECLOSED). */
+typedef struct hoop_process_protocol {
+    void (*pipe_data_received)(void *arg, int fd, const void *data, size_t size);
+    void (*pipe_connection_lost)(void *arg, int fd, int error);
+    void (*process_exited)(void *arg, int status); /* as hoop_process_wait */
+    void (*connection_lost)(void *arg); /* the process is still to be closed, if it is not */
+} hoop_process_protocol;
+
+/* hoop_create_subprocess_exec for a protocol (borrowed): the pipes have transports instead of streams,
+ * hoop_process_transport. -EINVAL also for a NULL. Does not suspend, and calls nothing before it returns. */
+HOOP_API HOOP_MUST_CHECK int hoop_subprocess_exec(const hoop_process_protocol *protocol, void *arg,
+                                                  const char *const *argv,
+                                                  const hoop_process_options *options,
+                                                  hoop_process **ret_process);
+HOOP_API HOOP_MUST_CHECK int hoop_subprocess_shell(const hoop_process_protocol *protocol, void *arg,
+                                                   const char *command,
+                                                   const hoop_process_options *options,
+                                                   hoop_process **ret_process);
+struct hoop_transport;
+/* Of pipe FD (0, 1, 2); NULL without a pipe, or once it is lost. hoop_transport_close of 0 is the end
+ * of the child's input. */
+HOOP_API struct hoop_transport *hoop_process_transport(hoop_process *process, int fd);
 
 #ifdef __cplusplus
 }

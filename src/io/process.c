@@ -36,6 +36,8 @@ static void process_ended(void *owner)
     int status = child_status(process->child);
     while (!list_is_empty(&process->waiters))
         wait_wake(CONTAINER_OF(process->waiters.next, struct wait, observer.link), status);
+    if (process->listener != NULL)
+        listener_queue(process->listener);
 }
 
 static const struct wait_kind process_wait = {"waits for a process", wait_cancel, NULL, NULL};
@@ -125,6 +127,8 @@ hoop_stream *hoop_process_take_stderr(hoop_process *process)
 void process_free(hoop_process *process)
 {
     list_remove(&process->item.link);
+    if (process->child != NULL)
+        child_release(process->child, true);
     buffer_done(&process->outputs[1]);
     buffer_done(&process->outputs[2]);
     alloc_free(process);
@@ -138,10 +142,13 @@ static void let_go(hoop_process *process, bool kill)
         wait_wake(CONTAINER_OF(link, struct wait, observer.link), -EBADF);
     for (int fd = 0; fd < 3; fd++)
         hoop_stream_abort(take(process, fd));
-    child_release(process->child, kill);
+    if (process->child != NULL)
+        child_release(process->child, kill);
     process->child = NULL;
     process->is_closed = true;
-    if (!process->is_communicating)
+    if (process->listener != NULL)
+        listener_let_go(process->listener);
+    else if (!process->is_communicating)
         process_free(process);
 }
 
@@ -164,9 +171,10 @@ static void item_close(struct io_item *item)
     for (int fd = 0; fd < 3; fd++)
         if (process->streams[fd] != NULL)
             channel_abort(&take(process, fd)->channel);
-    if (process->child != NULL)
-        child_release(process->child, true);
-    process_free(process);
+    if (process->listener != NULL)
+        listener_loop_closes(process->listener);
+    else
+        process_free(process);
 }
 
 static const char *item_describe(const struct io_item *item)
@@ -197,7 +205,7 @@ static int check_options(const hoop_process_options *options)
     return rc;
 }
 
-/* A pipe between descriptor FD of the child and a stream: the child's end, or an error. */
+/* A pipe between descriptor FD of the child and a stream or transport: the child's end, or an error. */
 static int open_pipe(hoop_process *process, int fd, const hoop_process_options *options)
 {
     int ends[2];
@@ -205,7 +213,10 @@ static int open_pipe(hoop_process *process, int fd, const hoop_process_options *
     if (rc < 0)
         return rc;
     int theirs = ends[fd == 0 ? 0 : 1], ours = ends[fd == 0 ? 1 : 0];
-    rc = stream_new(ours, false, &options->stream, &process->streams[fd]);
+    if (process->listener != NULL)
+        rc = listener_open_pipe(process->listener, fd, ours, &options->stream);
+    else
+        rc = stream_new(ours, false, &options->stream, &process->streams[fd]);
     if (rc == 0)
         return theirs;
     sys_close(ours);
@@ -288,29 +299,32 @@ static int start(hoop_process *process, const char *const *argv,
     return rc;
 }
 
-static int process_new(hoop_process **ret_process)
+static int process_new(const struct process_user *user, hoop_process **ret_process)
 {
     hoop_loop *loop = hoop_running_loop();
     struct io_local *local = io_local_of(loop);
     hoop_process *process = local != NULL ? alloc_zeroed(sizeof *process) : NULL;
     if (process == NULL)
         return -ENOMEM;
-    process->child = child_new(loop, process_ended, process);
-    if (process->child == NULL) {
-        alloc_free(process);
-        return -ENOMEM;
-    }
     process->loop = loop;
     process->item = (struct io_item){.describe = item_describe, .close = item_close};
     list_init(&process->waiters);
     list_init(&process->item.link);
+    process->child = child_new(loop, process_ended, process);
+    if (process->child != NULL && user != NULL)
+        process->listener = listener_new(process, user);
+    if (process->child == NULL || (user != NULL && process->listener == NULL)) {
+        process_free(process);
+        return -ENOMEM;
+    }
     io_add(local, &process->item); /* before its streams, which go with it */
     *ret_process = process;
     return 0;
 }
 
-static int create(const char *const *argv, const hoop_process_options *options,
-                  hoop_process **ret_process, const char *function)
+int process_create(const char *const *argv, const hoop_process_options *options,
+                   const struct process_user *user, hoop_process **ret_process,
+                   const char *function)
 {
     static const hoop_process_options defaults;
     hoop_process *process = NULL;
@@ -319,30 +333,34 @@ static int create(const char *const *argv, const hoop_process_options *options,
     int rc = io_check_loop(function);
     if (rc < 0)
         return rc;
-    rc = argv == NULL || argv[0] == NULL ? -EINVAL : check_options(options);
+    bool is_complete = argv != NULL && argv[0] != NULL && (user == NULL || user->protocol != NULL);
+    rc = is_complete ? check_options(options) : -EINVAL;
     if (rc == -EINVAL)
         return misuse(hoop_get_debug(hoop_running_loop()), rc, function);
     if (rc == 0)
-        rc = process_new(&process);
+        rc = process_new(user, &process);
     if (rc < 0)
         return rc;
     rc = start(process, argv, options);
-    if (rc < 0)
+    if (rc < 0) {
         hoop_process_close(process);
-    else
-        *ret_process = process;
-    return rc;
+        return rc;
+    }
+    *ret_process = process;
+    if (process->listener != NULL)
+        listener_begin(process->listener);
+    return 0;
 }
 
 int hoop_create_subprocess_exec(const char *const *argv, const hoop_process_options *options,
                                 hoop_process **ret_process)
 {
-    return create(argv, options, ret_process, __func__);
+    return process_create(argv, options, NULL, ret_process, __func__);
 }
 
 int hoop_create_subprocess_shell(const char *command, const hoop_process_options *options,
                                  hoop_process **ret_process)
 {
-    const char *const argv[] = {"/bin/sh", "-c", command, NULL};
-    return create(command != NULL ? argv : NULL, options, ret_process, __func__);
+    const char *const argv[] = {PROCESS_SHELL, "-c", command, NULL};
+    return process_create(command != NULL ? argv : NULL, options, NULL, ret_process, __func__);
 }

@@ -184,6 +184,8 @@ int hoop_process_communicate(hoop_process *process, const void *input, size_t si
     int rc = process_check(process, __func__);
     if (rc < 0)
         return rc;
+    if (process->listener != NULL)
+        return wait_failed(misuse(hoop_get_debug(process->loop), -EINVAL, __func__));
     if (process->is_communicating || is_read(process->streams[1]) || is_read(process->streams[2]))
         return wait_failed(misuse(hoop_get_debug(process->loop), -EBUSY, __func__));
     const struct part part = {.run = write_input,
