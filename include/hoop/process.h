@@ -65,10 +65,12 @@ typedef struct hoop_process_options {
     hoop_stream_options stream; /* of the pipes' ends here */
 } hoop_process_options;
 
-/* Runs ARGV[0] with the arguments ARGV, the last one NULL. A name without '/' is looked for in the
- * parent's PATH; one with a '/' that does not begin with it is seen from `directory`. OPTIONS may be NULL. Does not suspend. 0; -ENOENT, -EACCES, -ENOEXEC, -E2BIG ... if the
- * program or the directory is not to be had (hoop_error_message tells which); -EINVAL for options that contradict
- * each other, an empty ARGV, a descriptor below 3 in `inherit`; -EBADF; -EAGAIN, -ENOMEM, -EMFILE; HOOP_ENOLOOP. */
+/* Runs ARGV[0] with the arguments ARGV, the last one NULL. A name without '/' is looked for in
+ * the parent's PATH; one with a '/' that does not begin with it is seen from `directory`.
+ * OPTIONS may be NULL. Does not suspend. 0; -ENOENT, -EACCES, -ENOEXEC, -E2BIG ... if the
+ * program or the directory is not to be had (hoop_error_message tells which); -EINVAL for
+ * options that contradict each other, an empty ARGV, a descriptor below 3 in `inherit`; -EBADF;
+ * -EAGAIN, -ENOMEM, -EMFILE; HOOP_ENOLOOP. */
 HOOP_API HOOP_MUST_CHECK int hoop_create_subprocess_exec(const char *const *argv,
                                                          const hoop_process_options *options,
                                                          hoop_process **ret_process);
@@ -79,8 +81,9 @@ HOOP_API HOOP_MUST_CHECK int hoop_create_subprocess_shell(const char *command,
 
 HOOP_API int hoop_process_pid(const hoop_process *process);
 
-/* The other ends of its pipes; NULL without a pipe, or once taken. They belong to the process, which closes
- * them with itself. To close one earlier (the child reads the end of its input), take it. */
+/* The other ends of its pipes; NULL without a pipe, or once taken. They belong to the process,
+ * which closes them with itself. To close one earlier (the child reads the end of its input),
+ * take it. */
 HOOP_API hoop_stream *hoop_process_stdin(hoop_process *process);
 HOOP_API hoop_stream *hoop_process_stdout(hoop_process *process);
 HOOP_API hoop_stream *hoop_process_stderr(hoop_process *process);
@@ -101,10 +104,10 @@ static inline int hoop_exit_signal(int64_t status)
     return status > HOOP_EXIT_SIGNAL ? (int)(status - HOOP_EXIT_SIGNAL) : 0;
 }
 
-/* Waits for its end: its status. Any number of tasks may wait, also afterwards. Suspends; a cancellation point. A
- * child that fills a pipe nobody reads never ends: see hoop_process_communicate. Also
- * -ECHILD if somebody else has reaped it, or SIGCHLD is ignored: its status is lost; -EBADF if it was closed
- * meanwhile; HOOP_ENOTASK, HOOP_EOTHERLOOP. */
+/* Waits for its end: its status. Any number of tasks may wait, also afterwards. Suspends; a
+ * cancellation point. A child that fills a pipe nobody reads never ends: see
+ * hoop_process_communicate. Also -ECHILD if somebody else has reaped it, or SIGCHLD is ignored:
+ * its status is lost; -EBADF if it was closed meanwhile; HOOP_ENOTASK, HOOP_EOTHERLOOP. */
 HOOP_API HOOP_MUST_CHECK int hoop_process_wait(hoop_process *process);
 /* The same without waiting: HOOP_EPENDING while it runs. */
 HOOP_API int hoop_process_status(const hoop_process *process);
@@ -120,16 +123,18 @@ HOOP_API void hoop_output_free(hoop_output *output);
 
 /* Writes SIZE bytes at INPUT to its standard input, if that is a pipe, and closes it; reads its
  * output and its errors to their ends, all at the same time; waits for its end, and returns its
- * status. RET_OUT and RET_ERR may be NULL: then what comes is dropped. That the child does not read all
- * of its input is no error. Suspends; a cancellation point: -ECANCELED; the next call goes on
- * where this one was stopped, with what was read so far, if INPUT is the same. Also as hoop_process_wait; -EBUSY if
- * another task reads or communicates; -EBADF also if a pipe was taken meanwhile; -EINVAL if it has a protocol; -ENOMEM. On failure nothing is
- * returned, but for -ECHILD: then the outputs are. */
+ * status. RET_OUT and RET_ERR may be NULL: then what comes is dropped. That the child does not
+ * read all of its input is no error. Suspends; a cancellation point: -ECANCELED; the next call
+ * goes on where this one was stopped, with what was read so far, if INPUT is the same. Also as
+ * hoop_process_wait; -EBUSY if another task reads or communicates; -EBADF also if a pipe was
+ * taken meanwhile; -EINVAL if it has a protocol; -ENOMEM. On failure nothing is returned, but
+ * for -ECHILD: then the outputs are. */
 HOOP_API HOOP_MUST_CHECK int hoop_process_communicate(hoop_process *process, const void *input,
                                                       size_t size, hoop_output *ret_out,
                                                       hoop_output *ret_err);
 
-/* Sends it a signal. 0; -ESRCH if it has ended, as the number may be another's by now; -EPERM, -EINVAL. */
+/* Sends it a signal. 0; -ESRCH if it has ended, as the number may be another's by now; -EPERM,
+ * -EINVAL. */
 HOOP_API int hoop_process_send_signal(hoop_process *process, int signal);
 /* SIGTERM, which asks; and SIGKILL, which does not. */
 HOOP_API int hoop_process_terminate(hoop_process *process);
@@ -140,17 +145,19 @@ HOOP_API int hoop_process_kill(hoop_process *process);
  * -EBADF. NULL is allowed. A process that is still open when the loop is closed goes the same way;
  * hoop_close waits until those that were killed are gone. */
 HOOP_API void hoop_process_close(hoop_process *process);
-/* Lets it run on: as hoop_process_close, but it is not killed. While the loop lives it is reaped when it ends; if it still runs when the loop is closed, it is
- * left to whoever may wait for it. */
+/* Lets it run on: as hoop_process_close, but it is not killed. While the loop lives it is reaped
+ * when it ends; if it still runs when the loop is closed, it is left to whoever may wait for it. */
 HOOP_API void hoop_process_detach(hoop_process *process);
 
 /* ---- in callbacks --------------------------------------------------------- */
 
 /* For those who want no coroutine for each child, as asyncio's SubprocessProtocol. Each may be
- * NULL. Called from the loop, outside of tasks, in the context of the call that made the process. FD is 0, 1 or 2;
- * process_exited comes when the child has ended, and pipe_connection_lost when a pipe has, in whichever order that
- * happens. connection_lost comes after all of them, last and always: after hoop_process_close or hoop_process_detach
- * nothing else comes before it, and when the loop is closed only the loss of the pipes does (HOOP_ECLOSED). */
+ * NULL. Called from the loop, outside of tasks, in the context of the call that made the
+ * process. FD is 0, 1 or 2; process_exited comes when the child has ended, and
+ * pipe_connection_lost when a pipe has, in whichever order that happens. connection_lost comes
+ * after all of them, last and always: after hoop_process_close or hoop_process_detach nothing
+ * else comes before it, and when the loop is closed only the loss of the pipes does
+ * (HOOP_ECLOSED). */
 typedef struct hoop_process_protocol {
     void (*pipe_data_received)(void *arg, int fd, const void *data, size_t size);
     void (*pipe_connection_lost)(void *arg, int fd, int error);
@@ -158,8 +165,9 @@ typedef struct hoop_process_protocol {
     void (*connection_lost)(void *arg); /* the process is still to be closed, if it is not */
 } hoop_process_protocol;
 
-/* hoop_create_subprocess_exec for a protocol (borrowed): the pipes have transports instead of streams,
- * hoop_process_transport. -EINVAL also for a NULL. Does not suspend, and calls nothing before it returns. */
+/* hoop_create_subprocess_exec for a protocol (borrowed): the pipes have transports instead of
+ * streams, hoop_process_transport. -EINVAL also for a NULL. Does not suspend, and calls nothing
+ * before it returns. */
 HOOP_API HOOP_MUST_CHECK int hoop_subprocess_exec(const hoop_process_protocol *protocol, void *arg,
                                                   const char *const *argv,
                                                   const hoop_process_options *options,
@@ -169,8 +177,8 @@ HOOP_API HOOP_MUST_CHECK int hoop_subprocess_shell(const hoop_process_protocol *
                                                    const hoop_process_options *options,
                                                    hoop_process **ret_process);
 struct hoop_transport;
-/* Of pipe FD (0, 1, 2); NULL without a pipe, or once it is lost. hoop_transport_close of 0 is the end
- * of the child's input. */
+/* Of pipe FD (0, 1, 2); NULL without a pipe, or once it is lost. hoop_transport_close of 0 is
+ * the end of the child's input. */
 HOOP_API struct hoop_transport *hoop_process_transport(hoop_process *process, int fd);
 
 #ifdef __cplusplus

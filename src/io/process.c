@@ -205,7 +205,8 @@ static int check_options(const hoop_process_options *options)
     return rc;
 }
 
-/* A pipe between descriptor FD of the child and a stream or transport: the child's end, or an error. */
+/* A pipe between descriptor FD of the child and a stream or transport: the child's end, or an
+ * error. */
 static int open_pipe(hoop_process *process, int fd, const hoop_process_options *options)
 {
     int ends[2];
@@ -224,8 +225,8 @@ static int open_pipe(hoop_process *process, int fd, const hoop_process_options *
     return rc;
 }
 
-/* What the child has for FD, in RET_SOURCE: a descriptor of ours, or -1 for what the parent has. OUT is
- * what it has for its output. */
+/* What the child has for FD, in RET_SOURCE: a descriptor of ours, or -1 for what the parent has.
+ * OUT is what it has for its output. */
 static int open_stdio(hoop_process *process, int fd, const hoop_stdio *stdio, int out,
                       const hoop_process_options *options, int *ret_source)
 {

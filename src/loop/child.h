@@ -24,9 +24,9 @@ typedef void child_ended_fn(void *owner);
 
 /* A child of LOOP, which is open, that has not begun; NULL without memory. */
 struct child *child_new(hoop_loop *loop, child_ended_fn *ended, void *owner);
-/* It is the process PID, a child of this one that was not reaped (sys_spawn), and is the loop's from
- * here on: 0. On failure it is killed and reaped. Look at its status afterwards: it may have
- * ended, and ENDED is not called for that. */
+/* It is the process PID, a child of this one that was not reaped (sys_spawn), and is the loop's
+ * from here on: 0. On failure it is killed and reaped. Look at its status afterwards: it may
+ * have ended, and ENDED is not called for that. */
 int child_begin(struct child *child, int pid);
 
 int child_pid(const struct child *child);
