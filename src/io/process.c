@@ -336,10 +336,9 @@ int process_create(const char *const *argv, const hoop_process_options *options,
         return rc;
     bool is_complete = argv != NULL && argv[0] != NULL && (user == NULL || user->protocol != NULL);
     rc = is_complete ? check_options(options) : -EINVAL;
-    if (rc == -EINVAL)
-        return misuse(hoop_get_debug(hoop_running_loop()), rc, function);
-    if (rc == 0)
-        rc = process_new(user, &process);
+    if (rc < 0)
+        return rc == -EINVAL ? misuse(hoop_get_debug(hoop_running_loop()), rc, function) : rc;
+    rc = process_new(user, &process);
     if (rc < 0)
         return rc;
     rc = start(process, argv, options);

@@ -33,7 +33,7 @@ struct child {
     hoop_post post;
     bool has_posted;     /* and that came back, as the loop is being closed */
     atomic_bool is_left; /* the loop is gone and the thread runs, or the other way round: who
-                            comes second reaps and frees the child */
+                            comes second frees the child */
 };
 
 static const char key;
@@ -92,13 +92,6 @@ static void thread_has_posted(hoop_post *post, int status)
     child_look(child);
 }
 
-static void child_drop(struct child *child)
-{
-    (void)sys_process_reap(child->pid, child->pidfd, false);
-    stop_watching(child);
-    alloc_free(child);
-}
-
 /* A child's thread. The loop may go while it waits, if the child is detached. */
 static void *wait_for_end(void *arg)
 {
@@ -107,7 +100,7 @@ static void *wait_for_end(void *arg)
     sys_thread_name("hoop-child");
     sys_process_await(child->pid);
     if (hoop_post_threadsafe(loop, &child->post) < 0 && atomic_exchange(&child->is_left, true))
-        child_drop(child);
+        alloc_free(child); /* nobody reaps it here who would not have with a pidfd */
     hoop_loop_unref(loop);
     return NULL;
 }
@@ -123,6 +116,13 @@ static int start_thread(struct child *child)
 }
 
 /* ---- the end of the loop ---- */
+
+static void child_drop(struct child *child)
+{
+    (void)sys_process_reap(child->pid, child->pidfd, false);
+    stop_watching(child);
+    alloc_free(child);
+}
 
 /* Lets go of a child that may run on. */
 static void child_leave(struct child *child)

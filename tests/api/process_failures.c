@@ -230,9 +230,11 @@ static void do_without_pidfd(void *error)
     expect(hoop_run_until_complete(loop, leave_three, &pid) == 0, 23);
     hoop_close(loop);
     expect(kill(pid, SIGTERM) == 0, 24);
-    while ((!has_no_child() || hoop_testing_live_allocations() != allocations) && --patience > 0)
+    for (int child, status; (child = waitpid(-1, &status, 0)) > 0;)
+        expect(child == pid ? WTERMSIG(status) == SIGTERM : status == 0, 25);
+    while (hoop_testing_live_allocations() != allocations && --patience > 0)
         usleep(1000);
-    expect(patience > 0, 25); /* even its thread reaps it */
+    expect(patience > 0, 26); /* its thread has ended as well */
 }
 
 static void a_thread_stands_in_for_a_pidfd(void **state)
