@@ -86,6 +86,19 @@ IN_A_TASK(everybody_who_listens_is_told)
     assert_true(is_at_default(SIGUSR2));
 }
 
+IN_A_TASK(who_begins_to_listen_does_not_hear_of_what_came_for_others)
+{
+    hoop_signals *first = open_both();
+    raise(SIGUSR1);
+    hoop_signals *second = open_both();
+    raise(SIGUSR2);
+    assert_int_equal(hoop_signals_next(second), SIGUSR2);
+    assert_int_equal(hoop_signals_next(first), SIGUSR1);
+    assert_int_equal(hoop_signals_next(first), SIGUSR2);
+    hoop_signals_close(first);
+    hoop_signals_close(second);
+}
+
 /* ---- cancellation ---- */
 
 IN_A_TASK(a_cancelled_wait_takes_nothing)
@@ -305,6 +318,7 @@ int main(void)
         BEHAVIOUR(who_waits_is_given_what_comes),
         BEHAVIOUR(of_several_at_once_the_others_are_kept),
         BEHAVIOUR(everybody_who_listens_is_told),
+        BEHAVIOUR(who_begins_to_listen_does_not_hear_of_what_came_for_others),
         BEHAVIOUR(a_cancelled_wait_takes_nothing),
         BEHAVIOUR(who_was_given_a_signal_before_he_was_cancelled_has_it),
         BEHAVIOUR(a_limit_of_time_ends_a_wait),
