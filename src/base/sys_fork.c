@@ -311,12 +311,13 @@ int sys_memory_create(size_t size)
     return rc < 0 ? rc : fd;
 }
 
-int sys_memory_map(int memory, uint64_t offset, size_t size, bool is_writable, void **ret_bytes)
+int sys_memory_map(int memory, uint64_t offset, size_t size, unsigned flags, void **ret_bytes)
 {
     if (fails())
         return -HOOP_TESTING_ERRNO;
-    int protection = is_writable ? PROT_READ | PROT_WRITE : PROT_READ;
-    void *bytes = mmap(NULL, size, protection, MAP_SHARED, memory, (off_t)offset);
+    int protection = (flags & SYS_MEMORY_WRITABLE) != 0 ? PROT_READ | PROT_WRITE : PROT_READ;
+    int how = (flags & SYS_MEMORY_NOW) != 0 ? MAP_SHARED | MAP_POPULATE : MAP_SHARED;
+    void *bytes = mmap(NULL, size, protection, how, memory, (off_t)offset);
     if (bytes == MAP_FAILED)
         return -errno;
     *ret_bytes = bytes;

@@ -63,7 +63,11 @@ void sys_channel_hang_up(int channel);
 /* ---- shared memory ---- */
 /* A descriptor of SIZE bytes of zeros. */
 int sys_memory_create(size_t size);
+enum {
+    SYS_MEMORY_WRITABLE = 1,
+    SYS_MEMORY_NOW = 2, /* with all pages: for little that is all going to be touched */
+};
 /* SIZE bytes from OFFSET on, a multiple of the page size. */
-int sys_memory_map(int memory, uint64_t offset, size_t size, bool is_writable, void **ret_bytes);
+int sys_memory_map(int memory, uint64_t offset, size_t size, unsigned flags, void **ret_bytes);
 
 #endif

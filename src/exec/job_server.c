@@ -15,6 +15,9 @@
 #include "base/sys_fork.h"
 #include "base/sys_signal.h"
 
+/* Faults, one after another, take twice as long; but of much memory a function may touch little. */
+#define MAPPED_AT_ONCE_MAX ((size_t)4 << 20)
+
 static alignas(64) char message_input[JOB_MESSAGE_MAX];
 static alignas(64) char message_output[JOB_MESSAGE_MAX];
 
@@ -25,11 +28,13 @@ struct bytes {
     size_t mapping_size;
 };
 
-static int map_bytes(struct bytes *bytes, int fd, uint64_t offset, size_t size, bool is_writable)
+static int map_bytes(struct bytes *bytes, int fd, uint64_t offset, size_t size, unsigned flags)
 {
     uint64_t first = offset / sys_page_size() * sys_page_size();
     bytes->mapping_size = (size_t)(offset - first) + size;
-    int rc = sys_memory_map(fd, first, bytes->mapping_size, is_writable, &bytes->mapping);
+    if (size <= MAPPED_AT_ONCE_MAX)
+        flags |= SYS_MEMORY_NOW;
+    int rc = sys_memory_map(fd, first, bytes->mapping_size, flags, &bytes->mapping);
     if (rc == 0)
         bytes->data = (char *)bytes->mapping + (offset - first);
     return rc;
@@ -55,10 +60,10 @@ static int map_all(const struct errand *errand, struct bytes *input, struct byte
         return -EMFILE; /* not all came through */
     int rc = 0;
     if (request->input_is_shared)
-        rc = map_bytes(input, errand->fds[0], request->input_offset, request->input_size, false);
+        rc = map_bytes(input, errand->fds[0], request->input_offset, request->input_size, 0);
     if (rc == 0 && request->output_is_shared)
         rc = map_bytes(output, errand->fds[errand->fd_count - 1], request->output_offset,
-                       request->room, true);
+                       request->room, SYS_MEMORY_WRITABLE);
     return rc;
 }
 

@@ -36,7 +36,7 @@ static int shared_init(struct shared *shared, size_t size)
     if (shared->fd < 0)
         return shared->fd;
     void *data;
-    int rc = sys_memory_map(shared->fd, 0, size, true, &data);
+    int rc = sys_memory_map(shared->fd, 0, size, SYS_MEMORY_WRITABLE, &data);
     if (rc < 0)
         sys_close(shared->fd);
     else
