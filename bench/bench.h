@@ -55,6 +55,8 @@ enum {
     BENCH_EXECUTOR_MANY_CALLS = 10000, /* of each task */
     BENCH_CALLBACKS = 50000000,
     BENCH_CALLBACK_BATCH = 1000,
+    BENCH_PROCESSES = 1000,
+    BENCH_PARENT_MEMORY = 1073741824, /* process_large */
     BENCH_SERVE_BACKLOG = 1024,
     BENCH_SERVE_BUFFER = 16384, /* an echo server's, for what it receives at once */
     BENCH_SINK_BUFFER = 65536,
@@ -161,6 +163,15 @@ static inline int64_t bench_resident_bytes(void)
     bench_require(fscanf(file, "%*d %lld", &resident) == 1, "cannot read /proc/self/statm");
     fclose(file);
     return resident * sysconf(_SC_PAGESIZE);
+}
+
+/* Memory that the program really has, as one that has been at work for a while. Never freed. */
+static inline void bench_touch(size_t size)
+{
+    char *memory = malloc(size);
+    bench_require(memory != NULL, "out of memory");
+    memset(memory, 1, size);
+    __asm__ volatile("" : : "r"(memory) : "memory");
 }
 
 /* Keeps the calling thread on one processor. Does nothing on a machine without that one. */

@@ -26,8 +26,22 @@ LABEL_WIDTH = 52
 VALUE_WIDTH = 72  # room for the figure to the right of the longest bar
 RATE_WIDTH = 76  # and for the operations a second, in the rows that tell them
 
-LABELS = {"hoop": "hoop", "tokio": "Tokio", "go": "Go", "libuv": "libuv", "bare": "bare"}  # in the order of the bars
-COLOURS = {"hoop": "#d9480f", "tokio": "#8f8ab8", "go": "#62a8c9", "libuv": "#87b38d", "bare": "#b9b9b2"}
+LABELS = {  # in the order of the bars
+    "hoop": "hoop",
+    "tokio": "Tokio",
+    "go": "Go",
+    "libuv": "libuv",
+    "asyncio": "asyncio",
+    "bare": "bare",
+}
+COLOURS = {
+    "hoop": "#d9480f",
+    "tokio": "#8f8ab8",
+    "go": "#62a8c9",
+    "libuv": "#87b38d",
+    "asyncio": "#d9b44a",
+    "bare": "#b9b9b2",
+}
 VERDICT_COLOURS = {"met": "#2b7a3d", "tie": "#8a6d00", "missed": "#b42318"}
 INK, PALE_INK, BACKGROUND, LINE = "#1f2328", "#5f6670", "#fcfcfa", "#dddcd6"
 FONT = "DejaVu Sans, Verdana, Helvetica, Arial, sans-serif"

@@ -101,10 +101,17 @@ def _build_tokio() -> Peer:
     return Peer("tokio", target / "release" / "hoop-bench-tokio", f"tokio {version[1] if version else '?'}, {rust}")
 
 
+def _find_asyncio() -> Peer:
+    """Nothing to be built: a script, and the Python that it finds."""
+    version = _run([_need("python3"), "--version"])
+    return Peer("asyncio", BENCH / "python" / "asyncio_bench.py", f"asyncio of {version}")
+
+
 BUILDERS: dict[str, Callable[[], Peer]] = {
     "tokio": _build_tokio,
     "go": _build_go,
     "libuv": _build_libuv,
+    "asyncio": _find_asyncio,
     "bare": _build_bare,
 }
 

@@ -88,6 +88,8 @@ ROWS = (
     Row("post", "post from another thread, loop busy", "ns", Target(limit=25)),
     Row("executor_1", "call in another thread, one at a time", "ns", Target(limit=6000)),
     Row("executor_64", "call in another thread, 64 in flight", "ns", Target(limit=500)),
+    Row("process_small", "start a process and wait for its end", "ns", Target(ahead=True), "process"),
+    Row("process_large", "the same, from a program of 1 GiB", "ns", Target(ahead=True), "process"),
     _echo("tcp_1", "TCP echo of 1 KiB, 1 connection", "tcp", 1, NEXT_TO_BARE),
     _echo("tcp_50", "TCP echo of 1 KiB, 50 connections", "tcp", 50, NEXT_TO_BARE),
     _echo("tcp_1000", "TCP echo of 1 KiB, 1000 connections", "tcp", 1000, NEXT_TO_BARE),

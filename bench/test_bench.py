@@ -152,20 +152,21 @@ class Report(unittest.TestCase):
 
 
 class Constants(unittest.TestCase):
-    """The three languages repeat the sizes of the rows."""
+    """The languages repeat the sizes of the rows."""
 
     def numbers(self, pattern: str, *files: str) -> dict[str, int]:
         text = "\n".join((BENCH / file).read_text() for file in files)
         return {name.replace("_", "").lower(): int(value.replace("_", "")) for name, value in re.findall(pattern, text)}
 
-    def test_the_sizes_are_the_same_in_c_go_and_rust(self):
+    def test_the_sizes_are_the_same_in_c_go_rust_and_python(self):
         in_c = self.numbers(r"BENCH_(\w+) = (\d+),", "bench.h")
-        files = ("executor", "post", "serve", "sync", "tasks", "timers")
+        files = ("executor", "post", "processes", "serve", "sync", "tasks", "timers")
         in_go = self.numbers(r"\t(\w+) += (\d+)\n", *(f"go/{name}.go" for name in files))
         in_rust = self.numbers(r"const (\w+): \w+ = ([\d_]+);", *(f"tokio/src/{name}.rs" for name in files))
-        for other in (in_go, in_rust):
+        in_python = self.numbers(r"(?m)^(\w+) = ([\d_]+)$", "python/asyncio_bench.py")
+        for other, least in ((in_go, 20), (in_rust, 20), (in_python, 1)):
             shared = in_c.keys() & other.keys()
-            self.assertGreater(len(shared), 20)
+            self.assertGreater(len(shared), least)
             self.assertEqual({name: in_c[name] for name in shared}, {name: other[name] for name in shared})
 
 
@@ -201,7 +202,7 @@ class Names(unittest.TestCase):
             self.assertLessEqual(in_peer, self.KINDS, file)
 
     def test_the_peers_have_no_other_row(self):
-        for file in ("bare/bare.c", "go/main.go", "libuv/libuv.c", "tokio/src/main.rs"):
+        for file in ("bare/bare.c", "go/main.go", "libuv/libuv.c", "python/asyncio_bench.py", "tokio/src/main.rs"):
             in_peer = self.rows_in(file)
             self.assertTrue(in_peer)
             self.assertLessEqual(in_peer.items(), self.UNITS.items())

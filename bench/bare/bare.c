@@ -5,8 +5,10 @@
  * cache line and keeps its place in the heap, so that it can be taken out from the middle.
  * Invariant: heap[t->index].timer == t for every live timer.
  *
- * The servers that are the floor under the rows of the network are in the other files.
+ * The other rows, and the servers that are the floor under those of the network, are in the
+ * other files.
  */
+#include "rows.h"
 #include "serve.h"
 
 struct timer {
@@ -166,6 +168,8 @@ int main(int argc, char **argv)
         {"timer_insert", "ns", row_timer_insert},
         {"timer_cancel", "ns", row_timer_cancel},
         {"timer_fire", "ns", row_timer_fire},
+        {"process_small", "ns", row_process_small},
+        {"process_large", "ns", row_process_large},
         {0},
     };
     static const struct bench_server servers[] = {

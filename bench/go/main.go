@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 
 // Go's side of the benchmark, to the contract in bench.h: --list prints the rows, ROW does that row once and prints one
-// JSON line, serve KIND serves until it is killed. The scheduler gets one processor (GOMAXPROCS=1), and two in the rows with other threads, `post` and
-// `executor_*`. The garbage collector runs as it does in any program.
+// JSON line, serve KIND serves until it is killed. The scheduler gets one processor (GOMAXPROCS=1), and two in the rows
+// with other threads or processes. The garbage collector runs as it does in any program.
 package main
 
 import (
@@ -34,6 +34,8 @@ var rows = []row{
 	{"post", "ns", 2, rowPost},
 	{"executor_1", "ns", 2, rowExecutor1},
 	{"executor_64", "ns", 2, rowExecutor64},
+	{"process_small", "ns", 2, rowProcessSmall},
+	{"process_large", "ns", 2, rowProcessLarge},
 	{"memory_suspended", "B", 1, rowMemorySuspended},
 	{"memory_unstarted", "B", 1, rowMemoryUnstarted},
 }

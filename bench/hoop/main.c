@@ -27,6 +27,8 @@ int main(int argc, char **argv)
         {"post", "ns", row_post},
         {"executor_1", "ns", row_executor_1},
         {"executor_64", "ns", row_executor_64},
+        {"process_small", "ns", row_process_small},
+        {"process_large", "ns", row_process_large},
         {"memory_suspended", "B", row_memory_suspended},
         {"memory_unstarted", "B", row_memory_unstarted},
         {0},

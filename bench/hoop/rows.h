@@ -38,6 +38,10 @@ double row_group(void);
 double row_executor_1(void);
 double row_executor_64(void);
 
+/* processes.c */
+double row_process_small(void);
+double row_process_large(void);
+
 /* callbacks.c */
 double row_call_soon(void);
 double row_call_soon_watchdog(void);

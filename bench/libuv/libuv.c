@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
  * libuv's side of the benchmark: timers, posting from another thread, and functions that
- * block; its servers are in serve.c. libuv has no tasks, so it has no other row. Timers are
- * handles in memory of ours, initialised before the clock starts; libuv counts in
- * milliseconds. uv_async_send carries nothing and coalesces, so a post is what a program on
- * libuv does: a queue under a mutex, then uv_async_send. A function that blocks goes through
- * uv_queue_work, and the callback that hears of its end submits the next one.
+ * block. Processes, files and servers have sources of their own. libuv has no tasks, so it has
+ * no other row. Timers are handles in memory of ours, initialised before the clock starts;
+ * libuv counts in milliseconds. uv_async_send carries nothing and coalesces, so a post is what
+ * a program on libuv does: a queue under a mutex, then uv_async_send. A function that blocks
+ * goes through uv_queue_work, and the callback that hears of its end submits the next one.
  */
+#include "rows.h"
 #include "serve.h"
 
 #include <stdatomic.h>
@@ -243,6 +244,8 @@ int main(int argc, char **argv)
         {"post", "ns", row_post},
         {"executor_1", "ns", row_executor_1},
         {"executor_64", "ns", row_executor_64},
+        {"process_small", "ns", row_process_small},
+        {"process_large", "ns", row_process_large},
         {0},
     };
     static const struct bench_server servers[] = {

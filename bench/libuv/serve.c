@@ -5,6 +5,7 @@
  * copied, for uv_write.
  */
 #include "serve.h"
+#include "rows.h"
 
 static char echo_buffer[BENCH_SERVE_BUFFER];
 static char sink_buffer[BENCH_SINK_BUFFER];
@@ -20,12 +21,6 @@ struct kept_write {
 static uv_read_cb read_cb;
 static uv_alloc_cb alloc_cb;
 static int is_pipe;
-
-static void check(int rc)
-{
-    if (rc < 0)
-        bench_fail(uv_strerror(rc));
-}
 
 static void echo_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buffer)
 {

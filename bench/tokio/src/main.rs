@@ -8,6 +8,7 @@ mod executor;
 mod groups;
 mod machine;
 mod post;
+mod processes;
 mod serve;
 mod sync;
 mod tasks;
@@ -39,6 +40,8 @@ const ROWS: &[Row] = &[
     row("post", "ns", post::row_post),
     row("executor_1", "ns", executor::row_executor_1),
     row("executor_64", "ns", executor::row_executor_64),
+    row("process_small", "ns", processes::row_process_small),
+    row("process_large", "ns", processes::row_process_large),
     row("memory_suspended", "B", tasks::row_memory_suspended),
     row("memory_unstarted", "B", tasks::row_memory_unstarted),
 ];

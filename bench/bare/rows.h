@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The floor's rows that are not in bare.c, by the file that measures them.
+ */
+#ifndef BENCH_BARE_ROWS_H
+#define BENCH_BARE_ROWS_H
+
+#include "../bench.h"
+
+/* processes.c */
+double row_process_small(void);
+double row_process_large(void);
+
+#endif

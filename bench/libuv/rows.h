@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * libuv's rows that are not in libuv.c, by the file that measures them.
+ */
+#ifndef BENCH_LIBUV_ROWS_H
+#define BENCH_LIBUV_ROWS_H
+
+#include <uv.h>
+
+#include "../bench.h"
+
+static inline void check(int rc)
+{
+    if (rc < 0)
+        bench_fail(uv_strerror(rc));
+}
+
+/* processes.c */
+double row_process_small(void);
+double row_process_large(void);
+
+#endif
