@@ -57,6 +57,14 @@ enum {
     BENCH_CALLBACK_BATCH = 1000,
     BENCH_PROCESSES = 1000,
     BENCH_PARENT_MEMORY = 1073741824, /* process_large */
+    BENCH_FILE_SIZE = 268435456,
+    BENCH_FILE_READ = 4096, /* a page of the file */
+    BENCH_FILE_TASKS = 64,
+    BENCH_FILE_TASK_PAGES = 1024, /* from where a task begins to where the next one does */
+    BENCH_FILE_CACHED_READS = 100000,
+    BENCH_FILE_CACHED_MANY_READS = 2500, /* of each task */
+    BENCH_FILE_COLD_READS = 10000,
+    BENCH_FILE_COLD_MANY_READS = 200, /* of each task */
     BENCH_SERVE_BACKLOG = 1024,
     BENCH_SERVE_BUFFER = 16384, /* an echo server's, for what it receives at once */
     BENCH_SINK_BUFFER = 65536,

@@ -160,7 +160,7 @@ class Constants(unittest.TestCase):
 
     def test_the_sizes_are_the_same_in_c_go_rust_and_python(self):
         in_c = self.numbers(r"BENCH_(\w+) = (\d+),", "bench.h")
-        files = ("executor", "post", "processes", "serve", "sync", "tasks", "timers")
+        files = ("executor", "files", "post", "processes", "serve", "sync", "tasks", "timers")
         in_go = self.numbers(r"\t(\w+) += (\d+)\n", *(f"go/{name}.go" for name in files))
         in_rust = self.numbers(r"const (\w+): \w+ = ([\d_]+);", *(f"tokio/src/{name}.rs" for name in files))
         in_python = self.numbers(r"(?m)^(\w+) = ([\d_]+)$", "python/asyncio_bench.py")

@@ -170,6 +170,10 @@ int main(int argc, char **argv)
         {"timer_fire", "ns", row_timer_fire},
         {"process_small", "ns", row_process_small},
         {"process_large", "ns", row_process_large},
+        {"file_cached_1", "ns", row_file_cached_1},
+        {"file_cached_64", "ns", row_file_cached_64},
+        {"file_cold_1", "ns", row_file_cold_1},
+        {"file_cold_64", "ns", row_file_cold_64},
         {0},
     };
     static const struct bench_server servers[] = {

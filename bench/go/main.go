@@ -36,6 +36,10 @@ var rows = []row{
 	{"executor_64", "ns", 2, rowExecutor64},
 	{"process_small", "ns", 2, rowProcessSmall},
 	{"process_large", "ns", 2, rowProcessLarge},
+	{"file_cached_1", "ns", 2, rowFileCached1},
+	{"file_cached_64", "ns", 2, rowFileCached64},
+	{"file_cold_1", "ns", 2, rowFileCold1},
+	{"file_cold_64", "ns", 2, rowFileCold64},
 	{"memory_suspended", "B", 1, rowMemorySuspended},
 	{"memory_unstarted", "B", 1, rowMemoryUnstarted},
 }

@@ -42,6 +42,12 @@ double row_executor_64(void);
 double row_process_small(void);
 double row_process_large(void);
 
+/* files.c */
+double row_file_cached_1(void);
+double row_file_cached_64(void);
+double row_file_cold_1(void);
+double row_file_cold_64(void);
+
 /* callbacks.c */
 double row_call_soon(void);
 double row_call_soon_watchdog(void);

@@ -246,6 +246,10 @@ int main(int argc, char **argv)
         {"executor_64", "ns", row_executor_64},
         {"process_small", "ns", row_process_small},
         {"process_large", "ns", row_process_large},
+        {"file_cached_1", "ns", row_file_cached_1},
+        {"file_cached_64", "ns", row_file_cached_64},
+        {"file_cold_1", "ns", row_file_cold_1},
+        {"file_cold_64", "ns", row_file_cold_64},
         {0},
     };
     static const struct bench_server servers[] = {

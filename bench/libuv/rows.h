@@ -19,4 +19,10 @@ static inline void check(int rc)
 double row_process_small(void);
 double row_process_large(void);
 
+/* files.c */
+double row_file_cached_1(void);
+double row_file_cached_64(void);
+double row_file_cold_1(void);
+double row_file_cold_64(void);
+
 #endif

@@ -5,6 +5,7 @@
 //! enabled, as a server has them.
 
 mod executor;
+mod files;
 mod groups;
 mod machine;
 mod post;
@@ -42,6 +43,10 @@ const ROWS: &[Row] = &[
     row("executor_64", "ns", executor::row_executor_64),
     row("process_small", "ns", processes::row_process_small),
     row("process_large", "ns", processes::row_process_large),
+    row("file_cached_1", "ns", files::row_file_cached_1),
+    row("file_cached_64", "ns", files::row_file_cached_64),
+    row("file_cold_1", "ns", files::row_file_cold_1),
+    row("file_cold_64", "ns", files::row_file_cold_64),
     row("memory_suspended", "B", tasks::row_memory_suspended),
     row("memory_unstarted", "B", tasks::row_memory_unstarted),
 ];
