@@ -36,6 +36,8 @@ var rows = []row{
 	{"executor_64", "ns", 2, rowExecutor64},
 	{"process_small", "ns", 2, rowProcessSmall},
 	{"process_large", "ns", 2, rowProcessLarge},
+	{"helper_1k", "ns", 2, rowHelper1k},
+	{"helper_64m", "ns", 2, rowHelper64m},
 	{"file_cached_1", "ns", 2, rowFileCached1},
 	{"file_cached_64", "ns", 2, rowFileCached64},
 	{"file_cold_1", "ns", 2, rowFileCold1},
@@ -49,6 +51,10 @@ func main() {
 	if os.Args[1] == "serve" {
 		runtime.GOMAXPROCS(1)
 		serve(os.Args[2:])
+		return
+	}
+	if os.Args[1] == "helper" && len(os.Args) == 3 {
+		helper(os.Args[2])
 		return
 	}
 	isList := os.Args[1] == "--list"

@@ -29,6 +29,8 @@ int main(int argc, char **argv)
         {"executor_64", "ns", row_executor_64},
         {"process_small", "ns", row_process_small},
         {"process_large", "ns", row_process_large},
+        {"helper_1k", "ns", row_helper_1k},
+        {"helper_64m", "ns", row_helper_64m},
         {"file_cached_1", "ns", row_file_cached_1},
         {"file_cached_64", "ns", row_file_cached_64},
         {"file_cold_1", "ns", row_file_cold_1},

@@ -42,6 +42,10 @@ double row_executor_64(void);
 double row_process_small(void);
 double row_process_large(void);
 
+/* jobs.c */
+double row_helper_1k(void);
+double row_helper_64m(void);
+
 /* files.c */
 double row_file_cached_1(void);
 double row_file_cached_64(void);

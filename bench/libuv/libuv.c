@@ -246,6 +246,8 @@ int main(int argc, char **argv)
         {"executor_64", "ns", row_executor_64},
         {"process_small", "ns", row_process_small},
         {"process_large", "ns", row_process_large},
+        {"helper_1k", "ns", row_helper_1k},
+        {"helper_64m", "ns", row_helper_64m},
         {"file_cached_1", "ns", row_file_cached_1},
         {"file_cached_64", "ns", row_file_cached_64},
         {"file_cold_1", "ns", row_file_cold_1},
@@ -255,5 +257,7 @@ int main(int argc, char **argv)
     static const struct bench_server servers[] = {
         {"tcp", serve_tcp}, {"unix", serve_unix}, {"udp", serve_udp}, {"sink", serve_sink}, {0},
     };
+    if (argc == 3 && strcmp(argv[1], "helper") == 0)
+        return helper_main(argv[2]);
     return bench_main(argc, argv, rows, servers);
 }

@@ -19,6 +19,11 @@ static inline void check(int rc)
 double row_process_small(void);
 double row_process_large(void);
 
+/* jobs.c */
+double row_helper_1k(void);
+double row_helper_64m(void);
+int helper_main(const char *job); /* the program's other side, in a process of its own */
+
 /* files.c */
 double row_file_cached_1(void);
 double row_file_cached_64(void);

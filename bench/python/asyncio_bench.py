@@ -6,6 +6,7 @@ would only lengthen the scale. All of it is the standard library's.
 """
 
 import asyncio
+import concurrent.futures
 import ctypes
 import json
 import mmap
@@ -17,6 +18,10 @@ from collections.abc import Awaitable, Callable
 
 PROCESSES = 1000
 PARENT_MEMORY = 1_073_741_824
+HELPER_SMALL_JOBS = 10_000
+HELPER_SMALL_SIZE = 1024
+HELPER_LARGE_JOBS = 10
+HELPER_LARGE_SIZE = 67_108_864
 FILE_SIZE = 268_435_456
 FILE_READ = 4096
 FILE_TASKS = 64
@@ -28,6 +33,7 @@ FILE_COLD_MANY_READS = 200
 
 FILE_PAGES = FILE_SIZE // FILE_READ
 WORD = 8
+INVERTED = bytes(255 - byte for byte in range(256))
 
 
 async def timed(work: Callable[[int, int], Awaitable[None]], rounds: int) -> float:
@@ -57,6 +63,42 @@ async def process_large() -> float:
     value = await process_small()
     assert memory[-1] == 1
     return value
+
+
+# ---- helper processes --------------------------------------------------------
+
+
+def invert(data: bytes) -> bytes:
+    return data.translate(INVERTED)
+
+
+def add_up(data: bytes) -> int:
+    return sum(memoryview(data).cast("Q"))
+
+
+async def measure_jobs(job: Callable, data: bytes, expected: bytes | int, rounds: int) -> float:
+    with concurrent.futures.ProcessPoolExecutor(max_workers=1) as pool:
+        loop = asyncio.get_running_loop()
+
+        async def ask(first: int, end: int) -> None:
+            for _ in range(first, end):
+                assert await loop.run_in_executor(pool, job, data) == expected
+
+        return await timed(ask, rounds)
+
+
+def words(size: int) -> bytes:
+    return b"".join(word.to_bytes(WORD, sys.byteorder) for word in range(size // WORD))
+
+
+async def helper_1k() -> float:
+    data = words(HELPER_SMALL_SIZE)
+    return await measure_jobs(invert, data, bytes(255 - byte for byte in data), HELPER_SMALL_JOBS)
+
+
+async def helper_64m() -> float:
+    count = HELPER_LARGE_SIZE // WORD
+    return await measure_jobs(add_up, words(HELPER_LARGE_SIZE), count * (count - 1) // 2, HELPER_LARGE_JOBS)
 
 
 # ---- files: that of bench/files.h --------------------------------------------
@@ -141,6 +183,8 @@ async def file_cold_64() -> float:
 ROWS = [
     ("process_small", "ns", process_small),
     ("process_large", "ns", process_large),
+    ("helper_1k", "ns", helper_1k),
+    ("helper_64m", "ns", helper_64m),
     ("file_cached_1", "ns", file_cached_1),
     ("file_cached_64", "ns", file_cached_64),
     ("file_cold_1", "ns", file_cold_1),

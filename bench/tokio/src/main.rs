@@ -7,6 +7,7 @@
 mod executor;
 mod files;
 mod groups;
+mod jobs;
 mod machine;
 mod post;
 mod processes;
@@ -43,6 +44,8 @@ const ROWS: &[Row] = &[
     row("executor_64", "ns", executor::row_executor_64),
     row("process_small", "ns", processes::row_process_small),
     row("process_large", "ns", processes::row_process_large),
+    row("helper_1k", "ns", jobs::row_helper_1k),
+    row("helper_64m", "ns", jobs::row_helper_64m),
     row("file_cached_1", "ns", files::row_file_cached_1),
     row("file_cached_64", "ns", files::row_file_cached_64),
     row("file_cold_1", "ns", files::row_file_cold_1),
@@ -61,6 +64,10 @@ fn main() {
     }
     if word == "serve" {
         serve::serve(&words[1..]);
+        return;
+    }
+    if word == "helper" {
+        jobs::helper(&words[1]);
         return;
     }
     let row = ROWS.iter().find(|row| row.name == *word).expect("no such row");
