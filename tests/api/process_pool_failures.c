@@ -6,7 +6,11 @@
 #include "pool.h"
 #include "reports.h"
 
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 
 /* ---- misuse ---- */
 
@@ -198,6 +202,70 @@ static void without_descriptors_there_is_no_helper(void **state)
     run_with(pool_of(1), run_without_descriptors);
 }
 
+/* ---- old kernels ---- */
+
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+
+/* As before Linux 5.9 and 3.17. Where filters cannot be had, nothing is forbidden. */
+static void forbid_new_calls(void)
+{
+    struct sock_filter program[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_close_range, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_memfd_create, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = {sizeof program / sizeof program[0], program};
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
+}
+
+/* Is the descriptor that it was given open here? */
+static int64_t look_at_descriptor(const void *input, size_t size, void *output, size_t room)
+{
+    (void)size;
+    memset(output, 'x', room);
+    return fcntl(*(const int *)input, F_GETFD) < 0 ? (int64_t)room : -EEXIST;
+}
+
+enum { FAR = 1000 };
+
+static int64_t look_for(void *pool)
+{
+    char *shared = hoop_shared_new(LARGE);
+    hoop_job job = {look_at_descriptor, &(int){FAR}, sizeof(int), shared, LARGE};
+    int64_t result = hoop_run_job(pool, &job);
+    if (result == LARGE && shared[LARGE - 1] != 'x')
+        result = -EBADMSG;
+    hoop_shared_free(shared);
+    return result;
+}
+
+static void use_old_kernel(void *arg)
+{
+    (void)arg;
+    forbid_new_calls();
+    dup2(STDERR_FILENO, FAR);
+    hoop_executor *pool = pool_with((hoop_process_pool_options){
+        .functions = (const hoop_job_fn[]){look_at_descriptor, NULL}, .max_workers = 1});
+    int64_t result = hoop_run(look_for, pool);
+    executor_end(pool);
+    fprintf(stderr, "%lld", (long long)result);
+}
+
+static void a_kernel_without_the_newer_calls_will_do(void **state)
+{
+    (void)state;
+    if (UNDER_VALGRIND)
+        skip(); /* it has descriptors of its own */
+    struct child child = child_run(use_old_kernel, NULL);
+    assert_int_equal(child.status, 0);
+    assert_string_equal(child.text, "100000");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -207,6 +275,7 @@ int main(void)
         BEHAVIOUR(without_the_system_there_are_errors),
         BEHAVIOUR(failures_at_random_leave_nothing_behind),
         BEHAVIOUR(without_descriptors_there_is_no_helper),
+        BEHAVIOUR(a_kernel_without_the_newer_calls_will_do),
     };
     return cmocka_run_group_tests_name("process_pool_failures", tests, NULL, NULL);
 }
