@@ -64,6 +64,15 @@ IN_A_TASK(an_inherited_descriptor_has_its_number_and_its_file)
     close(ends[1]);
 }
 
+IN_A_TASK(our_ends_of_pipes_are_closed_on_exec)
+{
+    hoop_process_options options = {.in.kind = HOOP_STDIO_PIPE, .out.kind = HOOP_STDIO_PIPE};
+    hoop_process *process = EXEC(&options, "true");
+    assert_int_equal(fcntl(hoop_stream_fd(hoop_process_stdin(process)), F_GETFD), FD_CLOEXEC);
+    assert_int_equal(fcntl(hoop_stream_fd(hoop_process_stdout(process)), F_GETFD), FD_CLOEXEC);
+    assert_int_equal(end_of(process), 0);
+}
+
 /* ---- standard descriptors ---- */
 
 /* What is in the file, from its beginning. */
@@ -211,10 +220,34 @@ static int64_t list_without_standard_descriptors(void *arg)
     return 0;
 }
 
-static void close_all_three(void *arg)
+static void close_the_three(void)
 {
     for (int fd = 0; fd < 3; fd++)
         close(fd);
+}
+
+/* Under a loop that has its own descriptors by then: what is opened for a child takes their
+ * numbers at first. */
+static int64_t sort_out_what_takes_their_numbers(void *arg)
+{
+    hoop_process *process;
+    const int *file = arg;
+    hoop_process_options options = {
+        .in.kind = HOOP_STDIO_NULL, .out = {HOOP_STDIO_FD, *file}, .err.kind = HOOP_STDIO_NULL};
+    close_the_three();
+    expect(hoop_create_subprocess_shell("echo error >&2; echo out", &options, &process) == 0, 10);
+    expect(hoop_process_wait(process) == 0, 11);
+    hoop_process_close(process);
+    char text[16] = "";
+    expect(pread(*file, text, sizeof text - 1, 0) == 4 && strcmp(text, "out\n") == 0, 12);
+    return 0;
+}
+
+static void close_all_three(void *arg)
+{
+    int file = temporary_file("");
+    expect(hoop_run(sort_out_what_takes_their_numbers, &file) == 0, 13);
+    close_the_three();
     expect(hoop_run(talk_without_standard_descriptors, arg) == 0, 8);
     expect(hoop_run(list_without_standard_descriptors, arg) == 0, 9);
 }
@@ -233,6 +266,7 @@ int main(void)
         BEHAVIOUR(what_other_libraries_have_open_is_closed),
         BEHAVIOUR(named_descriptors_are_inherited_and_no_others),
         BEHAVIOUR(an_inherited_descriptor_has_its_number_and_its_file),
+        BEHAVIOUR(our_ends_of_pipes_are_closed_on_exec),
         BEHAVIOUR(a_descriptor_serves_as_any_of_the_three),
         BEHAVIOUR(one_descriptor_serves_twice),
         BEHAVIOUR(the_three_can_be_swapped),

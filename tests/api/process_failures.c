@@ -153,6 +153,25 @@ static void many_failures_leave_no_child(void **state)
     close(inherit);
 }
 
+/* One in eight has begun, and then can be watched neither by a pidfd nor by a thread. */
+IN_A_TASK(a_child_that_cannot_be_watched_is_killed_and_reaped)
+{
+    int failures = 0;
+    for (uint32_t seed = 1; seed <= 100; seed++) {
+        hoop_process *process;
+        hoop_testing_fail_randomly(HOOP_FAIL_SYSCALL, seed, 2);
+        int rc = hoop_create_subprocess_exec(ARGV("sleep", "1000"), NULL, &process);
+        hoop_testing_fail_randomly(0, 0, 0);
+        failures += rc < 0;
+        if (rc == 0) {
+            assert_int_equal(hoop_process_kill(process), 0);
+            assert_int_equal(end_of(process), HOOP_EXIT_SIGNAL + SIGKILL);
+        }
+        assert_true(has_no_child());
+    }
+    assert_in_range(failures, 20, 90);
+}
+
 /* ---- without pidfd ---- */
 
 /* As on a system that has none, or where it is forbidden. */
@@ -258,6 +277,7 @@ int main(void)
         BEHAVIOUR(each_failure_to_signal_is_an_error),
         BEHAVIOUR(each_failure_leaves_nothing_to_a_closed_loop),
         BEHAVIOUR(many_failures_leave_no_child),
+        BEHAVIOUR(a_child_that_cannot_be_watched_is_killed_and_reaped),
         BEHAVIOUR(a_thread_stands_in_for_a_pidfd),
     };
     return cmocka_run_group_tests_name("process_failures", tests, NULL, NULL);
