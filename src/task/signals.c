@@ -122,7 +122,7 @@ void hoop_signals_close(hoop_signals *signals)
 
 int hoop_wait_signal(int signal)
 {
-    hoop_signals *signals;
+    hoop_signals *signals = NULL;
     if (UNLIKELY(turn.task == NULL))
         return wait_without_task(__func__);
     int rc = signals_open(&signal, 1, &signals, __func__);
