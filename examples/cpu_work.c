@@ -61,7 +61,7 @@ static int64_t mark_primes(const void *first, size_t size, void *marks, size_t r
 {
     (void)size;
     for (size_t i = 0; i < room; i++)
-        ((char *)marks)[i] = is_prime(*(const int *)first + (int)i);
+        ((char *)marks)[i] = is_prime(*(const int *)first + (int)i) ? 1 : 0;
     return (int64_t)room;
 }
 
@@ -81,7 +81,7 @@ static int64_t count_in_process(void *arg)
 
 static int64_t count_all(hoop_coroutine_fn count, char *marks, const char *where)
 {
-    struct part parts[PARTS];
+    struct part parts[PARTS] = {{0}};
     hoop_task_group group;
     int64_t sum = 0, rc = hoop_task_group_enter(&group);
     for (int i = 0; i < PARTS && rc == 0; i++) {

@@ -217,7 +217,7 @@ static int open_pipe(hoop_process *process, int fd, const hoop_process_options *
     if (process->listener != NULL)
         rc = listener_open_pipe(process->listener, fd, ours, &options->stream);
     else
-        rc = stream_new(ours, false, &options->stream, &process->streams[fd]);
+        rc = stream_new(ours, CHANNEL_GIVEN, &options->stream, &process->streams[fd]);
     if (rc == 0)
         return theirs;
     sys_close(ours);

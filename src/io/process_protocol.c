@@ -163,7 +163,7 @@ int listener_open_pipe(struct process_listener *listener, int fd, int end,
                        const hoop_stream_options *options)
 {
     struct process_pipe *pipe = &listener->pipes[fd];
-    int rc = transport_new(end, false, options, &pipe_protocol, pipe, &pipe->transport);
+    int rc = transport_new(end, CHANNEL_GIVEN, options, &pipe_protocol, pipe, &pipe->transport);
     if (rc == 0)
         pipe->transport->channel.item.describe = describe_pipe;
     return rc;

@@ -126,7 +126,7 @@ int hoop_wait_signal(int signal)
     if (UNLIKELY(turn.task == NULL))
         return wait_without_task(__func__);
     int rc = signals_open(&signal, 1, &signals, __func__);
-    if (rc < 0)
+    if (signals == NULL)
         return wait_failed(rc);
     rc = hoop_signals_next(signals);
     hoop_signals_close(signals);
