@@ -10,6 +10,10 @@
 #include <sys/epoll.h>
 #include <sys/stat.h>
 
+#ifdef HOOP_HAVE_VALGRIND
+#include <valgrind/memcheck.h>
+#endif
+
 #include "base/sys.h"
 #include "base/sys_result.h"
 
@@ -75,6 +79,16 @@ int sys_uring_wait(struct io_uring *ring, int64_t timeout)
     }
     /* EBUSY: completions that the kernel keeps are to be taken first. */
     return rc == -ETIME || rc == -EINTR || rc == -EBUSY ? 0 : rc < 0 ? rc : 0;
+}
+
+void sys_uring_wrote(void *memory, size_t size)
+{
+#ifdef HOOP_HAVE_VALGRIND
+    VALGRIND_MAKE_MEM_DEFINED(memory, size);
+#else
+    (void)memory;
+    (void)size;
+#endif
 }
 
 /* Asks epoll, which refuses what has no notion of being ready. */

@@ -7,6 +7,7 @@
 #define BASE_SYS_URING_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct io_uring;
@@ -25,6 +26,9 @@ int sys_uring_wait(struct io_uring *ring, int64_t timeout);
 /* Has the kernel something to do, for which it must be entered, before all completions can be
  * seen? */
 bool sys_uring_has_work(const struct io_uring *ring);
+
+/* The kernel has written SIZE bytes to MEMORY for a request: news for Valgrind. */
+void sys_uring_wrote(void *memory, size_t size);
 
 /* 0 or 1 if FD can be waited for, 1 for a device such as a terminal; -EBADF, or -EPERM for a regular file, as of epoll. RET_FILE is
  * the number of the open socket or pipe, which its descriptor's next user does not have;

@@ -313,6 +313,8 @@ static int64_t run_once(struct file_ring *ring, const struct file_call *call)
     int64_t result = wait_park(&request.wait);
     if (result == -ECANCELED || result == -EINTR)
         return request.is_cancelled ? wait_failed(-ECANCELED) : -EINTR;
+    if (result > 0 && call->operation == FILE_READ)
+        sys_uring_wrote(call->buffer, (size_t)result);
     return result;
 }
 
