@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/sys.h"
 #include "base/sys_result.h"
 #include "base/sys_signal.h"
 
@@ -86,15 +87,6 @@ void sys_end_with_parent(int parent)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(0);
-}
-
-int sys_above_standard(int fd)
-{
-    if (fd > STDERR_FILENO)
-        return fd;
-    int above = checked(fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
-    close(fd);
-    return above;
 }
 
 /* For kernels before 5.9. */
@@ -175,7 +167,7 @@ int sys_channel_pair(int ret_fds[2])
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
         return -errno;
     for (int i = 0; i < 2; i++)
-        ends[i] = sys_above_standard(ends[i]);
+        ends[i] = sys_move_up(ends[i]);
     if (ends[0] < 0 || ends[1] < 0) {
         close(ends[0]);
         close(ends[1]);

@@ -37,9 +37,6 @@ int sys_close_in_forks(int fd);
 /* Private memory: no more than there is now, and MORE bytes. */
 int sys_limit_memory(size_t more);
 
-/* FD, or a duplicate of it that is no standard descriptor; FD is closed then. */
-int sys_above_standard(int fd);
-
 /* ---- channels: a message arrives whole, or not at all ---- */
 #define SYS_CHANNEL_FDS_MAX 2
 

@@ -130,16 +130,6 @@ int64_t sys_copy_clone(int from, int to)
     return size < 0 ? -errno : size;
 }
 
-/* Interrupted calls are made again; what was copied before counts. */
-#define RETRIED(call) \
-    __extension__({ \
-        int64_t result_; \
-        do \
-            result_ = (call); \
-        while (result_ < 0 && errno == EINTR); \
-        result_ < 0 ? -(int64_t)errno : result_; \
-    })
-
 int64_t sys_copy_range(int from, int to, size_t size)
 {
     return fails() ? -HOOP_TESTING_ERRNO : RETRIED(copy_file_range(from, NULL, to, NULL, size, 0));

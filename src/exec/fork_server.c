@@ -37,7 +37,7 @@ static struct reply fork_helper(int channel, int server_channel, const struct jo
     int pid = sys_fork();
     if (pid == 0) {
         sys_close(server_channel);
-        channel = sys_above_standard(channel);
+        channel = sys_move_up(channel);
         job_serve(channel, setup, server);
     }
     sys_close(channel);
