@@ -172,7 +172,8 @@ static bool is_sound(const struct errand *errand, size_t size)
 {
     const struct job_reply *reply = &errand->reply;
     size_t room = errand->job->room;
-    if (size < sizeof *reply || reply->end > JOB_REFUSED)
+    if (size < sizeof *reply || reply->end > JOB_REFUSED ||
+        (reply->end == JOB_REFUSED && reply->result >= 0))
         return false;
     if (reply->end != JOB_DONE || room == 0 || reply->result <= 0)
         return size == sizeof *reply;
