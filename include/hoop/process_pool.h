@@ -51,7 +51,7 @@ typedef struct hoop_process_pool_options {
  * A helper has the standard descriptors, and none of the program's others. SIGINT, which a terminal
  * sends to all, is ignored; signals that the program handles are at their defaults. No loop runs: an await gives
  * HOOP_ENOTASK. What a function has printed is written when the job is done. When the program
- * ends, however it does, the helpers end once their jobs are done.
+ * ends, however it does, the helpers are killed.
  *
  * NULL on failure: hoop_last_error is -EINVAL, -ENOMEM, -EAGAIN, -EMFILE ... Results of jobs are also
  * -ENOENT for a function that is not in the table, HOOP_EHELPER, -EAGAIN if no helper can be

@@ -69,12 +69,6 @@ void sys_kill(int pid)
     kill(pid, SIGKILL);
 }
 
-void sys_await_children(void)
-{
-    while (wait(NULL) > 0 || errno == EINTR)
-        ;
-}
-
 const char *sys_signal_text(int signal)
 {
     return sigdescr_np(signal);

@@ -22,8 +22,6 @@ _Noreturn void sys_exit(int status);
 int sys_end_child(int pid, int *ret_status);
 /* A child of a child of ours, which that one has not reaped. */
 void sys_kill(int pid);
-/* Blocks until there are no children any more. */
-void sys_await_children(void);
 /* "Segmentation fault"; NULL for an unknown signal. */
 const char *sys_signal_text(int signal);
 

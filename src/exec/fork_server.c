@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * See fork_server.h. The server is single-threaded and answers one request after another. When the
- * program is gone it finds the end of its channel, waits for the helpers, which find the end of
- * theirs, and ends; when it is killed, the helpers are.
+ * program is gone it finds the end of its channel, kills and reaps the helpers, as nobody wants
+ * to know any more what they do, and ends; when it is killed, the helpers are.
  */
 #include "exec/fork_server.h"
 
@@ -31,6 +31,28 @@ struct reply {
 
 /* ---- the server ---- */
 
+/* Helpers, by process; 0: a free place. As many as workers, which have one each. */
+static int helpers[FORK_SERVER_HELPERS_MAX];
+
+/* PID takes the place of BEFORE. */
+static void helpers_replace(int before, int pid)
+{
+    for (int i = 0; i < FORK_SERVER_HELPERS_MAX; i++) {
+        if (helpers[i] == before) {
+            helpers[i] = pid;
+            return;
+        }
+    }
+}
+
+static void helpers_end(void)
+{
+    int status;
+    for (int i = 0; i < FORK_SERVER_HELPERS_MAX; i++)
+        if (helpers[i] > 0)
+            sys_end_child(helpers[i], &status);
+}
+
 static struct reply fork_helper(int channel, int server_channel, const struct job_setup *setup)
 {
     int server = sys_process_id();
@@ -41,6 +63,8 @@ static struct reply fork_helper(int channel, int server_channel, const struct jo
         job_serve(channel, setup, server);
     }
     sys_close(channel);
+    if (pid > 0)
+        helpers_replace(0, pid);
     return (struct reply){.result = pid};
 }
 
@@ -54,9 +78,10 @@ static bool serve_one(int channel, const struct job_setup *setup)
     if (size <= 0)
         return false;
     struct reply reply = {0};
-    if (request.pid > 0)
+    if (request.pid > 0) {
         reply.result = sys_end_child(request.pid, &reply.status);
-    else if (fd_count == 1)
+        helpers_replace(request.pid, 0);
+    } else if (fd_count == 1)
         reply = fork_helper(fds[0], channel, setup);
     else
         reply.result = -EMFILE; /* the channel's end did not come through */
@@ -82,8 +107,7 @@ static _Noreturn void serve(int channel, const struct job_setup *setup)
     sys_close_others(channel);
     while (serve_one(channel, setup))
         ;
-    sys_close(channel);
-    sys_await_children();
+    helpers_end();
     sys_exit(0);
 }
 

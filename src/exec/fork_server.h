@@ -12,6 +12,9 @@
 
 #include "exec/job_server.h"
 
+/* At a time. */
+#define FORK_SERVER_HELPERS_MAX 256
+
 struct fork_server {
     pthread_mutex_t lock; /* one request at a time */
     int channel;

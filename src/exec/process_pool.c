@@ -15,7 +15,7 @@
 #include "base/sys.h"
 #include "exec/pool_worker.h"
 
-#define MAX_WORKERS_LIMIT 256
+#define MAX_WORKERS_LIMIT FORK_SERVER_HELPERS_MAX
 #define FUNCTIONS_MAX 1024
 
 /* ---- the kind ---- */

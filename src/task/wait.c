@@ -14,6 +14,13 @@ void wait_notify(struct observer *observer)
     wait_wake(CONTAINER_OF(observer, struct wait, observer), 0);
 }
 
+/* CODE is an error of an await's own: the message of an older one is not its. */
+static void forget_message(hoop_task *task, int64_t code)
+{
+    if (task->future.message != NULL)
+        future_set_message(&task->future, code, NULL);
+}
+
 int64_t wait_park(struct wait *wait)
 {
     hoop_task *task = turn.task;
@@ -28,7 +35,9 @@ int64_t wait_park(struct wait *wait)
         scheduler_suspend(task->scheduler);
     assert(task->wait == wait && wait->task == NULL && !list_is_linked(&wait->observer.link));
     task->wait = NULL;
-    return LIKELY(wait->result >= 0) ? wait->result : wait_failed((int)wait->result);
+    if (UNLIKELY(wait->result < 0))
+        forget_message(task, wait->result);
+    return wait->result;
 }
 
 void wait_wake(struct wait *wait, int64_t result)
@@ -55,9 +64,7 @@ void wait_refuse_cancel(struct wait *wait)
 
 int wait_failed(int code)
 {
-    hoop_task *task = turn.task;
-    if (task->future.message != NULL)
-        future_set_message(&task->future, code, NULL);
+    forget_message(turn.task, code);
     return code;
 }
 

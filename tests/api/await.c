@@ -75,6 +75,21 @@ static int64_t nap(void *arg)
     return rc < 0 ? rc : 5;
 }
 
+static int64_t end_later(void *result)
+{
+    assert_int_equal(hoop_sleep(1), 0);
+    return *(const int64_t *)result;
+}
+
+static int64_t await_extremes(void *arg)
+{
+    (void)arg;
+    int64_t results[] = {INT64_MAX, INT64_MIN, -5000000000, INT32_MIN};
+    for (size_t i = 0; i < sizeof results / sizeof results[0]; i++)
+        assert_true(hoop_await(hoop_create_task(end_later, &results[i])) == results[i]);
+    return 0;
+}
+
 static int64_t await_shared(void *arg)
 {
     struct awaiter *awaiter = arg;
@@ -196,9 +211,16 @@ static void a_cancelled_task_that_ignores_it_lets_others_run(void **state)
     assert_int_equal(run_virtually(spin_cancelled, NULL), 127);
 }
 
+static void a_result_of_any_size_comes_back_whole(void **state)
+{
+    (void)state;
+    assert_int_equal(run_virtually(await_extremes, NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        BEHAVIOUR(a_result_of_any_size_comes_back_whole),
         BEHAVIOUR(awaiting_a_finished_task_returns_at_once),
         BEHAVIOUR(tasks_may_be_awaited_in_any_order),
         BEHAVIOUR(awaiters_of_one_task_are_served_in_the_order_in_which_they_came),
