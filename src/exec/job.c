@@ -176,11 +176,13 @@ static void submitted_back(hoop_post *post, int status)
 {
     struct submitted *submitted = CONTAINER_OF(post, struct submitted, job.post);
     int64_t result = submitted->job.result;
+    const char *message = submitted->job.work.message;
     list_remove(&submitted->observer.link);
     job_ends(&submitted->job);
     if (status == 0) {
         if (result < 0) /* both do nothing if it was cancelled */
-            hoop_future_set_error(submitted->future, result, submitted->job.work.message);
+            hoop_future_set_error(submitted->future, result, message != NULL ? "%s" : NULL,
+                                  message);
         else
             hoop_future_set_result(submitted->future, result);
     }

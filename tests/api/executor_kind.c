@@ -44,7 +44,7 @@ static int64_t answer(void *arg, void **worker, hoop_work *work)
     pthread_mutex_unlock(&elsewhere->lock);
     if (is_cancelled)
         return -ECANCELED;
-    return work->fn != NULL ? hoop_work_fail(work, -EHOSTUNREACH, "no way to %s", "functions")
+    return work->fn != NULL ? hoop_work_fail(work, -EHOSTUNREACH, "no way to %s", "100% functions")
                             : (int64_t)work->job->input_size;
 }
 
@@ -151,11 +151,11 @@ static int64_t find_message(void *arg)
     struct world *world = arg;
     sem_post(&world->elsewhere.answers);
     assert_int_equal(await_function(world), -EHOSTUNREACH);
-    assert_string_equal(hoop_error_message(), "no way to functions");
+    assert_string_equal(hoop_error_message(), "no way to 100% functions");
     sem_post(&world->elsewhere.answers);
     hoop_future *future = hoop_executor_submit(world->executor, count_call, NULL);
     assert_int_equal(hoop_future_await(future), -EHOSTUNREACH);
-    assert_string_equal(hoop_error_message(), "no way to functions");
+    assert_string_equal(hoop_error_message(), "no way to 100% functions");
     hoop_future_unref(future);
     return 0;
 }
