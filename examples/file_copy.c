@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Copies a file: file_copy FROM TO. Meanwhile another task says how far it is, as the disk is waited
- * for elsewhere. Ctrl-C ends it, and then TO is as it was, as after any error.
+ * Copies a file: file_copy FROM TO. Meanwhile another task says how far it is, as the disk is
+ * waited for elsewhere. Ctrl-C ends it, and then TO is as it was, as after any error.
  */
 #include <errno.h>
 #include <hoop.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Keeps programs running: supervisor COMMAND... starts each command, starts it again when it ends, and
- * on SIGTERM or SIGINT asks all to end, waits, and kills those that do not.
+ * Keeps programs running: supervisor COMMAND... starts each command, starts it again when it ends,
+ * and on SIGTERM or SIGINT asks all to end, waits, and kills those that do not.
  *
  * A command that ends at once is not started at once again: it waits a little longer each time,
  * until it has run for a while.

@@ -53,18 +53,19 @@ typedef struct hoop_message {
     bool is_truncated;     /* received: it was longer than the room */
 } hoop_message;
 
-/* Receives a datagram: its size, which may be 0; what does not fit is cut off. RET_FROM may be NULL. Suspends until
- * there is one; a cancellation point. One task at a time may receive (-EBUSY). -ECONNREFUSED
- * and the like tell of an earlier datagram to a connected address, and disturb no other. */
+/* Receives a datagram: its size, which may be 0; what does not fit is cut off. RET_FROM may be
+ * NULL. Suspends until there is one; a cancellation point. One task at a time may receive
+ * (-EBUSY). -ECONNREFUSED and the like tell of an earlier datagram to a connected address, and
+ * disturb no other. */
 HOOP_API HOOP_MUST_CHECK int64_t hoop_datagram_recv(hoop_datagram *socket, void *buffer,
                                                     size_t size, hoop_address *ret_from);
 /* Receives up to COUNT at once, no more than 64: how many, at least 1. -EINVAL for a COUNT of 0. */
 HOOP_API HOOP_MUST_CHECK int64_t hoop_datagram_recv_many(hoop_datagram *socket,
                                                          hoop_message *messages, size_t count);
 
-/* Sends a datagram to TO, which is NULL for a connected socket: SIZE. Suspends while the system has no room. A
- * cancellation point; of several tasks each waits its turn. -EMSGSIZE, -EDESTADDRREQ,
- * -ECONNREFUSED (of an earlier one) ... */
+/* Sends a datagram to TO, which is NULL for a connected socket: SIZE. Suspends while the system
+ * has no room. A cancellation point; of several tasks each waits its turn. -EMSGSIZE,
+ * -EDESTADDRREQ, -ECONNREFUSED (of an earlier one) ... */
 HOOP_API HOOP_MUST_CHECK int64_t hoop_datagram_send(hoop_datagram *socket, const void *data,
                                                     size_t size, const hoop_address *to);
 /* Sends COUNT datagrams: COUNT; or, if one fails after others were sent, how many were: the
@@ -80,8 +81,8 @@ HOOP_API HOOP_MUST_CHECK int hoop_datagram_remote_address(const hoop_datagram *s
                                                           hoop_address *ret_address);
 
 /* Closes and frees it. No task may be in a call of it (in debug mode that is explained; tasks
- * that wait get -EBADF). For one with a protocol connection_lost follows in the next iteration; what it
- * has still to send is dropped. NULL is allowed. */
+ * that wait get -EBADF). For one with a protocol connection_lost follows in the next iteration;
+ * what it has still to send is dropped. NULL is allowed. */
 HOOP_API void hoop_datagram_close(hoop_datagram *socket);
 
 /* ---- with callbacks ------------------------------------------------------- */
@@ -100,8 +101,8 @@ typedef struct hoop_datagram_protocol {
     void (*connection_lost)(void *arg, int error);
 } hoop_datagram_protocol;
 
-/* Opens a socket as hoop_open_datagram does, whose datagrams go to PROTOCOL, borrowed; connection_made
- * is called before this returns. */
+/* Opens a socket as hoop_open_datagram does, whose datagrams go to PROTOCOL, borrowed;
+ * connection_made is called before this returns. */
 HOOP_API HOOP_MUST_CHECK int hoop_create_datagram_endpoint(const hoop_datagram_protocol *protocol,
                                                            void *arg, const hoop_address *local,
                                                            const hoop_address *remote,
@@ -110,8 +111,8 @@ HOOP_API HOOP_MUST_CHECK int hoop_create_datagram_endpoint(const hoop_datagram_p
 
 /* Sends on a socket with a protocol, which need not be called in a task: never suspends. What
  * the system does not take now is copied and sent later, up to 64 KiB and 1024 datagrams; beyond
- * that -EAGAIN, and the datagram is not taken. 0, -EMSGSIZE, -EBADF after a close ...; the error of an earlier datagram goes to
- * error_received. */
+ * that -EAGAIN, and the datagram is not taken. 0, -EMSGSIZE, -EBADF after a close ...; the error
+ * of an earlier datagram goes to error_received. */
 HOOP_API HOOP_MUST_CHECK int hoop_datagram_sendto(hoop_datagram *socket, const void *data,
                                                   size_t size, const hoop_address *to);
 

@@ -23,10 +23,10 @@ struct addrinfo;
 
 /* The addresses of HOST and SERVICE (a name or a number), either of which may be NULL, as
  * getaddrinfo(3) finds them; HINTS may be NULL. Literal addresses with a number for a service,
- * and those that the hints say are numeric, are answered at once, without a thread. Otherwise suspends; a
- * cancellation point, which returns at once: the lookup is left to its thread. 0, or a
- * HOOP_EAI_... code (error.h), -ECANCELED, -ENOMEM, HOOP_ENOTASK, -EAGAIN if no thread can be had, or the errno of the
- * system. */
+ * and those that the hints say are numeric, are answered at once, without a thread. Otherwise
+ * suspends; a cancellation point, which returns at once: the lookup is left to its thread. 0, or
+ * a HOOP_EAI_... code (error.h), -ECANCELED, -ENOMEM, HOOP_ENOTASK, -EAGAIN if no thread can be
+ * had, or the errno of the system. */
 HOOP_API HOOP_MUST_CHECK int hoop_getaddrinfo(const char *host, const char *service,
                                               const struct addrinfo *hints,
                                               struct addrinfo **ret_addresses);

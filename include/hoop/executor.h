@@ -44,9 +44,9 @@ typedef struct hoop_executor_options {
 /* A pool of threads, each started when a function has to wait and there are fewer than
  * MAX_WORKERS; an idle one stays for reuse, the one that worked last first, or one that has not
  * gone to sleep yet. Functions begin in the order in which they were submitted; one that waits
- * behind another that blocks waits half a millisecond at most if there is an idle thread. OPTIONS may be NULL. NULL on failure:
- * hoop_last_error is -ENOMEM, or -EINVAL for more than 4096 workers. May be used by several
- * loops and from any thread. */
+ * behind another that blocks waits half a millisecond at most if there is an idle thread.
+ * OPTIONS may be NULL. NULL on failure: hoop_last_error is -ENOMEM, or -EINVAL for more than
+ * 4096 workers. May be used by several loops and from any thread. */
 HOOP_API HOOP_MUST_CHECK hoop_executor *hoop_executor_new(const hoop_executor_options *options);
 
 /* Suspends the running task while FN(ARG) runs in EXECUTOR (NULL: the loop's default one),
@@ -86,12 +86,13 @@ typedef struct hoop_job {
     size_t room; /* bytes at output */
 } hoop_job;
 
-/* Runs JOB in EXECUTOR as hoop_run_in_executor runs a function, and returns its result; JOB itself
- * may go once the call has returned. Also -EOVERFLOW if the function says that it has written more than
- * ROOM. */
+/* Runs JOB in EXECUTOR as hoop_run_in_executor runs a function, and returns its result; JOB
+ * itself may go once the call has returned. Also -EOVERFLOW if the function says that it has
+ * written more than ROOM. */
 HOOP_API HOOP_MUST_CHECK int64_t hoop_run_job(hoop_executor *executor, const hoop_job *job);
 
-/* The same without waiting, as hoop_executor_submit. *JOB is copied, its input and output are not. */
+/* The same without waiting, as hoop_executor_submit. *JOB is copied, its input and output are
+ * not. */
 HOOP_API HOOP_MUST_CHECK hoop_future *hoop_submit_job(hoop_executor *executor, const hoop_job *job);
 
 /* ---- the end -------------------------------------------------------------- */
@@ -104,8 +105,9 @@ HOOP_API HOOP_MUST_CHECK hoop_future *hoop_submit_job(hoop_executor *executor, c
  * of the executor itself. */
 HOOP_API HOOP_MUST_CHECK int hoop_executor_shutdown(hoop_executor *executor, double seconds);
 
-/* Drops the executor, and shuts it down without waiting: its memory goes with its last
- * thread, or with the last loop that has used it. NULL is allowed. A default executor belongs to its loop; do not free it. */
+/* Drops the executor, and shuts it down without waiting: its memory goes with its last thread,
+ * or with the last loop that has used it. NULL is allowed. A default executor belongs to its
+ * loop; do not free it. */
 HOOP_API void hoop_executor_free(hoop_executor *executor);
 
 /* How many threads it has, and how many functions have not begun. Callable from any thread. */
@@ -118,17 +120,17 @@ HOOP_API size_t hoop_executor_pending(hoop_executor *executor);
 HOOP_API int hoop_set_default_executor(hoop_loop *loop, hoop_executor *executor);
 
 /* Shuts the running loop's default executor down, as hoop_executor_shutdown does; further
- * functions for it get HOOP_ESHUTDOWN, also if another one is set. hoop_run and hoop_runner_close do so, with a limit of 300
- * seconds, as asyncio. */
+ * functions for it get HOOP_ESHUTDOWN, also if another one is set. hoop_run and
+ * hoop_runner_close do so, with a limit of 300 seconds, as asyncio. */
 HOOP_API HOOP_MUST_CHECK int hoop_shutdown_default_executor(double seconds);
 
 /* ---- for libraries -------------------------------------------------------- */
 
 /* An executor that a library has for the running loop, so that nobody else's functions keep its
- * own waiting: found by KEY, an address that only the library has, and made with OPTIONS when it is
- * first asked for. It goes with the loop, which waits for its idle threads, and at most 10 ms for
- * a function that was submitted and still runs. Borrowed. NULL on failure: hoop_last_error is HOOP_ENOLOOP or that of
- * hoop_executor_new. */
+ * own waiting: found by KEY, an address that only the library has, and made with OPTIONS when it
+ * is first asked for. It goes with the loop, which waits for its idle threads, and at most 10 ms
+ * for a function that was submitted and still runs. Borrowed. NULL on failure: hoop_last_error
+ * is HOOP_ENOLOOP or that of hoop_executor_new. */
 HOOP_API hoop_executor *hoop_library_executor(const void *key,
                                               const hoop_executor_options *options);
 
@@ -153,8 +155,8 @@ typedef struct hoop_executor_kind {
     /* In a worker's thread: does WORK, and returns its result. ARG is the executor's; *WORKER
      * is the worker's, NULL at first, and kept between calls: a connection, say. */
     int64_t (*run)(void *arg, void **worker, hoop_work *work);
-    /* In the loop's thread: nobody wants the result of WORK any more, which a worker has, or is about
-     * to have or to be through with; run is to return soon. Must not block. NULL: it is
+    /* In the loop's thread: nobody wants the result of WORK any more, which a worker has, or is
+     * about to have or to be through with; run is to return soon. Must not block. NULL: it is
      * waited for. */
     void (*interrupt)(void *arg, hoop_work *work);
     /* In the worker's thread, which ends: *WORKER, if it is not NULL. May be NULL. */
@@ -163,14 +165,14 @@ typedef struct hoop_executor_kind {
     void (*free)(void *arg);
 } hoop_executor_kind;
 
-/* An executor of KIND (borrowed), with ARG for its functions. As hoop_executor_new, and -EINVAL for a KIND
- * without run; then ARG is the caller's still. */
+/* An executor of KIND (borrowed), with ARG for its functions. As hoop_executor_new, and -EINVAL
+ * for a KIND without run; then ARG is the caller's still. */
 HOOP_API HOOP_MUST_CHECK hoop_executor *hoop_executor_new_of(const hoop_executor_kind *kind,
                                                              void *arg,
                                                              const hoop_executor_options *options);
 
-/* For run: was interrupt called for WORK, or will it be? To be asked after WORK->place was set under
- * the lock under which interrupt looks at it: so none is missed. */
+/* For run: was interrupt called for WORK, or will it be? To be asked after WORK->place was set
+ * under the lock under which interrupt looks at it: so none is missed. */
 HOOP_API bool hoop_work_is_cancelled(const hoop_work *work);
 
 /* For run: returns CODE, a negative error, for which the awaiting task finds the message

@@ -44,10 +44,10 @@ HOOP_API int hoop_file_close(int fd);
 /* ---- reading and writing -------------------------------------------------- */
 
 /* Reads SIZE bytes from the file's position on, which moves, or from OFFSET on, which leaves it
- * alone: how many, fewer only where the file ends, 0 there. If an error or a cancellation comes after
- * some bytes these are returned, and the next call meets it. Not more than one task at a time
- * should use the position. For pipes and sockets there are streams; here they give what they
- * have (and have no OFFSET: -ESPIPE). */
+ * alone: how many, fewer only where the file ends, 0 there. If an error or a cancellation comes
+ * after some bytes these are returned, and the next call meets it. Not more than one task at a
+ * time should use the position. For pipes and sockets there are streams; here they give what
+ * they have (and have no OFFSET: -ESPIPE). */
 HOOP_API HOOP_MUST_CHECK int64_t hoop_file_read(int fd, void *buffer, size_t size);
 HOOP_API HOOP_MUST_CHECK int64_t hoop_file_pread(int fd, void *buffer, size_t size,
                                                  uint64_t offset);

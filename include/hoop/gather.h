@@ -50,11 +50,12 @@ typedef enum hoop_return_when {
     HOOP_FIRST_ERROR = 2, /* the first that fails, else all; to be cancelled is not to fail */
 } hoop_return_when;
 
-/* Suspends the running task until WHEN is fulfilled or SECONDS have passed (INFINITY: no
- * limit), and returns how many are done: hoop_task_is_done tells which. A task that is there
- * several times counts each time. Borrows the references; cancels nothing, neither at the time limit nor when the caller is cancelled
- * (-ECANCELED). Also HOOP_ENOTASK, HOOP_EOTHERLOOP, HOOP_ECLOSED, -EDEADLK, -ENOMEM; -EINVAL for no tasks, a
- * NULL among them, a bad WHEN, a negative or NaN time. */
+/* Suspends the running task until WHEN is fulfilled or SECONDS have passed (INFINITY: no limit),
+ * and returns how many are done: hoop_task_is_done tells which. A task that is there several
+ * times counts each time. Borrows the references; cancels nothing, neither at the time limit nor
+ * when the caller is cancelled (-ECANCELED). Also HOOP_ENOTASK, HOOP_EOTHERLOOP, HOOP_ECLOSED,
+ * -EDEADLK, -ENOMEM; -EINVAL for no tasks, a NULL among them, a bad WHEN, a negative or NaN
+ * time. */
 HOOP_API HOOP_MUST_CHECK int64_t hoop_wait(hoop_task *const *tasks, size_t count,
                                            hoop_return_when when, double seconds);
 HOOP_API HOOP_MUST_CHECK int64_t hoop_wait_futures(hoop_future *const *futures, size_t count,

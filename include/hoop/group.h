@@ -49,10 +49,10 @@ typedef struct hoop_task_group {
 /* Begins a group of the running task. Does not suspend. 0 or HOOP_ENOTASK. */
 HOOP_API HOOP_MUST_CHECK int hoop_task_group_enter(hoop_task_group *group);
 
-/* Starts a child, as hoop_create_task does; callable by the owner and by any task of the
- * loop while the group is not exited. The pointer is borrowed, and valid until the child has
- * finished (an eager one may have at once): whoever wants its result takes a reference (hoop_task_ref). NULL on failure:
- * hoop_last_error is that of hoop_create_task, HOOP_ESHUTDOWN for a group that
+/* Starts a child, as hoop_create_task does; callable by the owner and by any task of the loop
+ * while the group is not exited. The pointer is borrowed, and valid until the child has finished
+ * (an eager one may have at once): whoever wants its result takes a reference (hoop_task_ref).
+ * NULL on failure: hoop_last_error is that of hoop_create_task, HOOP_ESHUTDOWN for a group that
  * is over or being cancelled. */
 #define hoop_task_group_create_task(group, fn, arg) \
     hoop_task_group_create_task_named(group, fn, arg, #fn)

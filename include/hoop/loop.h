@@ -126,10 +126,10 @@ HOOP_API int hoop_stop_threadsafe(hoop_loop *loop);
  * NaN timeout, or the errno of the wait. */
 HOOP_API int hoop_run_once(hoop_loop *loop, double timeout);
 
-/* For embedding: a descriptor that polls readable when hoop_run_once(loop, 0) has
- * events to handle, owned by the loop (HOOP_ECLOSED once that is closed); and the longest time that the outer loop
- * may wait on it before it calls hoop_run_once all the same: 0 if something is
- * ready now, INFINITY if only events count. */
+/* For embedding: a descriptor that polls readable when hoop_run_once(loop, 0) has events to
+ * handle, owned by the loop (HOOP_ECLOSED once that is closed); and the longest time that the
+ * outer loop may wait on it before it calls hoop_run_once all the same: 0 if something is ready
+ * now, INFINITY if only events count. */
 HOOP_API int hoop_loop_fd(const hoop_loop *loop);
 HOOP_API double hoop_loop_timeout(const hoop_loop *loop);
 

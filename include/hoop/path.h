@@ -12,13 +12,13 @@
  *
  * All suspend, return HOOP_ENOTASK outside of a task, and otherwise the errno of the system call
  * that they are named for; also -ENOMEM, and -EAGAIN if there is no thread and none can be started.
- * Names are the system's: bytes, relative to the process's directory, and borrowed for the call. All
- * are cancellation points until the work has begun in its thread: then nothing is done, and the
+ * Names are the system's: bytes, relative to the process's directory, and borrowed for the call.
+ * All are cancellation points until the work has begun in its thread: then nothing is done, and the
  * result is -ECANCELED. Once it has begun the call waits for its end and returns its result.
  * hoop_file_copy can be cancelled in the middle, too.
  *
- * Nothing here waits until the disk has it. Whoever needs that for a file and its name calls fsync(2) on the
- * file before it is renamed, and on the directory afterwards.
+ * Nothing here waits until the disk has it. Whoever needs that for a file and its name calls
+ * fsync(2) on the file before it is renamed, and on the directory afterwards.
  */
 #ifndef HOOP_PATH_H
 #define HOOP_PATH_H
@@ -52,13 +52,13 @@ typedef struct hoop_copy_options {
 } hoop_copy_options;
 
 /* Copies the regular file FROM to TO, with its permissions to read, write and execute: how many
- * bytes. Where the file system can, blocks are shared, or the kernel copies; holes stay holes. OPTIONS may be NULL.
- * A new file beside TO, ".hoop-" and numbers, takes TO's place once it is whole. So whatever fails,
- * and a cancellation in the middle, leaves TO as it was and nothing else behind; other names of the file at
- * TO keep the old content; a link at TO is replaced, not what it leads to; and a file may be copied to
- * itself. If FROM changes meanwhile, the copy has what was there when it came by.
- * -EINVAL if FROM is no regular file, or TO is something else than a file or a link to one (such as a
- * device); -EISDIR if it is a directory. */
+ * bytes. Where the file system can, blocks are shared, or the kernel copies; holes stay holes.
+ * OPTIONS may be NULL. A new file beside TO, ".hoop-" and numbers, takes TO's place once it is
+ * whole. So whatever fails, and a cancellation in the middle, leaves TO as it was and nothing
+ * else behind; other names of the file at TO keep the old content; a link at TO is replaced, not
+ * what it leads to; and a file may be copied to itself. If FROM changes meanwhile, the copy has
+ * what was there when it came by. -EINVAL if FROM is no regular file, or TO is something else
+ * than a file or a link to one (such as a device); -EISDIR if it is a directory. */
 HOOP_API HOOP_MUST_CHECK int64_t hoop_file_copy(const char *from, const char *to,
                                                 const hoop_copy_options *options);
 

@@ -43,20 +43,21 @@ typedef struct hoop_process_pool_options {
     unsigned max_jobs;  /* of one helper, then another one takes its place; 0: no limit */
 } hoop_process_pool_options;
 
-/* A pool of helpers, each started when a job has to wait, and ended with its worker's thread. They
- * are forked from a process that is forked here and now, so they have the program's memory as it is now, but
- * for shared buffers: make the pool early, before large data is loaded, and before other
- * libraries start threads, whose locks nobody would ever release there. What stdio has buffered is written first.
+/* A pool of helpers, each started when a job has to wait, and ended with its worker's thread.
+ * They are forked from a process that is forked here and now, so they have the program's memory
+ * as it is now, but for shared buffers: make the pool early, before large data is loaded, and
+ * before other libraries start threads, whose locks nobody would ever release there. What stdio
+ * has buffered is written first.
  *
- * A helper has the standard descriptors, and none of the program's others. SIGINT, which a terminal
- * sends to all, is ignored; signals that the program handles are at their defaults. No loop runs: an await gives
- * HOOP_ENOTASK. What a function has printed is written when the job is done. When the program
- * ends, however it does, the helpers are killed.
+ * A helper has the standard descriptors, and none of the program's others. SIGINT, which a
+ * terminal sends to all, is ignored; signals that the program handles are at their defaults. No
+ * loop runs: an await gives HOOP_ENOTASK. What a function has printed is written when the job is
+ * done. When the program ends, however it does, the helpers are killed.
  *
- * NULL on failure: hoop_last_error is -EINVAL, -ENOMEM, -EAGAIN, -EMFILE ... Results of jobs are also
- * -ENOENT for a function that is not in the table, HOOP_EHELPER, -EAGAIN if no helper can be
- * forked, -ENOMEM, -EMFILE. hoop_run_in_executor is not for this pool (-EOPNOTSUPP), all else of executor.h
- * is. */
+ * NULL on failure: hoop_last_error is -EINVAL, -ENOMEM, -EAGAIN, -EMFILE ... Results of jobs are
+ * also -ENOENT for a function that is not in the table, HOOP_EHELPER, -EAGAIN if no helper can
+ * be forked, -ENOMEM, -EMFILE. hoop_run_in_executor is not for this pool (-EOPNOTSUPP), all else
+ * of executor.h is. */
 HOOP_API HOOP_MUST_CHECK hoop_executor *hoop_process_pool_new(
     const hoop_process_pool_options *options);
 

@@ -101,11 +101,12 @@ HOOP_API void hoop_queue_shutdown(hoop_queue *queue, bool immediate);
 
 /* ---- from other threads --------------------------------------------------- */
 
-/* The two ends for threads other than the loop's: LOOP is the one whose tasks use the queue,
- * and has to run. They block the calling thread, in one line with the tasks that wait, until
- * there is room or an item; SECONDS at most (INFINITY: no limit), then -ETIMEDOUT and nothing
- * was put or taken. While the loop is blocked or does not run it takes longer. Also HOOP_ESHUTDOWN, HOOP_ECLOSED if the loop is or is being closed,
- * -EDEADLK in the loop's own thread, -ENOMEM, -EINVAL for a negative or NaN time. */
+/* The two ends for threads other than the loop's: LOOP is the one whose tasks use the queue, and
+ * has to run. They block the calling thread, in one line with the tasks that wait, until there
+ * is room or an item; SECONDS at most (INFINITY: no limit), then -ETIMEDOUT and nothing was put
+ * or taken. While the loop is blocked or does not run it takes longer. Also HOOP_ESHUTDOWN,
+ * HOOP_ECLOSED if the loop is or is being closed, -EDEADLK in the loop's own thread, -ENOMEM,
+ * -EINVAL for a negative or NaN time. */
 HOOP_API HOOP_MUST_CHECK int hoop_queue_put_threadsafe(hoop_loop *loop, hoop_queue *queue,
                                                        const void *item, double seconds);
 HOOP_API HOOP_MUST_CHECK int hoop_queue_get_threadsafe(hoop_loop *loop, hoop_queue *queue,

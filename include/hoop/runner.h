@@ -4,10 +4,9 @@
  * for one coroutine.
  *
  * While a runner runs in the main thread, the program has left SIGINT at its default, and nobody
- * listens to it (signal.h), the first SIGINT (Ctrl-C) cancels the coroutine, which may clean up, and
- * the run returns -EINTR.
- * The second one ends the process, as if hoop were not there; so does the first one if it comes
- * when the coroutine has ended and cannot be cancelled any more.
+ * listens to it (signal.h), the first SIGINT (Ctrl-C) cancels the coroutine, which may clean up,
+ * and the run returns -EINTR. The second one ends the process, as if hoop were not there; so does
+ * the first one if it comes when the coroutine has ended and cannot be cancelled any more.
  */
 #ifndef HOOP_RUNNER_H
 #define HOOP_RUNNER_H

@@ -28,8 +28,9 @@ typedef struct hoop_server hoop_server;
 
 /* What runs for each client, as a task of its own. When it returns the stream is closed, which
  * waits until all is sent; a stream that it has closed itself, or has let go of by
- * hoop_stream_detach, is not touched. An error that it returns, other than -ECANCELED or one of a connection that
- * broke (-ECONNRESET, -EPIPE, -ETIMEDOUT, HOOP_ECUT ...), goes to the exception handler. */
+ * hoop_stream_detach, is not touched. An error that it returns, other than -ECANCELED or one of
+ * a connection that broke (-ECONNRESET, -EPIPE, -ETIMEDOUT, HOOP_ECUT ...), goes to the
+ * exception handler. */
 typedef int64_t (*hoop_client_fn)(hoop_stream *stream, void *arg);
 
 /* All zero is the default. */
@@ -47,10 +48,10 @@ typedef struct hoop_server_options {
                                    umask says */
 } hoop_server_options;
 
-/* Listens on PORT (0: one that is free, the same for all addresses if possible) of each address of HOST
- * (NULL: of every interface) and starts FN(stream, ARG) for each client. HOST may be a name,
- * whose lookup suspends: a cancellation point. OPTIONS may be NULL. 0, -EADDRINUSE, -EACCES, -EADDRNOTAVAIL, a
- * HOOP_EAI_... code, -EMFILE, -ENOMEM, -EINVAL, HOOP_ENOTASK. */
+/* Listens on PORT (0: one that is free, the same for all addresses if possible) of each address
+ * of HOST (NULL: of every interface) and starts FN(stream, ARG) for each client. HOST may be a
+ * name, whose lookup suspends: a cancellation point. OPTIONS may be NULL. 0, -EADDRINUSE,
+ * -EACCES, -EADDRNOTAVAIL, a HOOP_EAI_... code, -EMFILE, -ENOMEM, -EINVAL, HOOP_ENOTASK. */
 HOOP_API HOOP_MUST_CHECK int hoop_start_server(hoop_client_fn fn, void *arg, const char *host,
                                                uint16_t port, const hoop_server_options *options,
                                                hoop_server **ret_server);
@@ -65,9 +66,10 @@ HOOP_API HOOP_MUST_CHECK int hoop_start_server_fds(hoop_client_fn fn, void *arg,
                                                    size_t count, const hoop_server_options *options,
                                                    hoop_server **ret_server);
 
-/* Listening sockets that were inherited from systemd (sd_listen_fds(3), the variables
- * LISTEN_PID and LISTEN_FDS): how many, 0 if none; their numbers follow each other from *RET_FIRST on. They are
- * closed on exec from now on, and the variables are removed, so that children do not take them for theirs. */
+/* Listening sockets that were inherited from systemd (sd_listen_fds(3), the variables LISTEN_PID
+ * and LISTEN_FDS): how many, 0 if none; their numbers follow each other from *RET_FIRST on. They
+ * are closed on exec from now on, and the variables are removed, so that children do not take
+ * them for theirs. */
 HOOP_API HOOP_MUST_CHECK int hoop_listen_fds(int *ret_first);
 
 /* ---- serving -------------------------------------------------------------- */
@@ -77,10 +79,10 @@ HOOP_API HOOP_MUST_CHECK int hoop_listen_fds(int *ret_first);
 HOOP_API HOOP_MUST_CHECK int hoop_server_start_serving(hoop_server *server);
 HOOP_API bool hoop_server_is_serving(const hoop_server *server);
 
-/* Serves until the task is cancelled, then closes the server, and ends its clients as hoop_server_shutdown
- * does, with options.grace: -ECANCELED. If another task closes the server, waits for the last client:
- * 0. Frees the server, also if it cannot begin to serve (-ENOMEM ...), but not where it must not
- * be called: HOOP_ENOTASK, -EDEADLK in a client's task. */
+/* Serves until the task is cancelled, then closes the server, and ends its clients as
+ * hoop_server_shutdown does, with options.grace: -ECANCELED. If another task closes the server,
+ * waits for the last client: 0. Frees the server, also if it cannot begin to serve (-ENOMEM
+ * ...), but not where it must not be called: HOOP_ENOTASK, -EDEADLK in a client's task. */
 HOOP_API HOOP_MUST_CHECK int hoop_server_serve_forever(hoop_server *server);
 
 /* The address it listens on, the INDEXth; -ENOENT beyond the last. */

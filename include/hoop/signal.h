@@ -28,10 +28,11 @@
 extern "C" {
 #endif
 
-/* Calls FN(ARG) in the loop's thread, in the current context, for each SIGNAL from now on. Unlike
- * a C signal handler it may do whatever a callback may. A second call replaces the first, also for
- * what has come and was not told yet. 0; -EINVAL for a signal that nobody can listen to, or a NULL FN;
- * -ENOMEM, -EMFILE, HOOP_ECLOSED, HOOP_ETHREAD (debug mode). A coroutine as FN does not compile. */
+/* Calls FN(ARG) in the loop's thread, in the current context, for each SIGNAL from now on.
+ * Unlike a C signal handler it may do whatever a callback may. A second call replaces the first,
+ * also for what has come and was not told yet. 0; -EINVAL for a signal that nobody can listen
+ * to, or a NULL FN; -ENOMEM, -EMFILE, HOOP_ECLOSED, HOOP_ETHREAD (debug mode). A coroutine as FN
+ * does not compile. */
 HOOP_API int hoop_add_signal_handler(hoop_loop *loop, int signal, hoop_callback_fn fn, void *arg);
 #define hoop_add_signal_handler(loop, signal, fn, arg) \
     hoop_add_signal_handler(loop, signal, HOOP_CALLBACK_(fn), arg)
@@ -43,14 +44,15 @@ HOOP_API int hoop_remove_signal_handler(hoop_loop *loop, int signal);
  * one that is left open is closed with that loop. */
 typedef struct hoop_signals hoop_signals;
 
-/* From now on these COUNT signals are kept for hoop_signals_next. Does not suspend. 0, HOOP_ENOLOOP,
- * -EINVAL (for a COUNT of 0 too), -ENOMEM, -EMFILE. */
+/* From now on these COUNT signals are kept for hoop_signals_next. Does not suspend. 0,
+ * HOOP_ENOLOOP, -EINVAL (for a COUNT of 0 too), -ENOMEM, -EMFILE. */
 HOOP_API HOOP_MUST_CHECK int hoop_signals_open(const int *signals, size_t count,
                                                hoop_signals **ret_signals);
 
 /* The number of a signal that has come, the lowest first if there are several; suspends until
- * there is one. A cancellation point, which loses none. Besides -ECANCELED and HOOP_ENOTASK: -EBUSY if
- * another task waits already, -EBADF if it was closed meanwhile, HOOP_ETHREAD (debug mode). */
+ * there is one. A cancellation point, which loses none. Besides -ECANCELED and HOOP_ENOTASK:
+ * -EBUSY if another task waits already, -EBADF if it was closed meanwhile, HOOP_ETHREAD (debug
+ * mode). */
 HOOP_API HOOP_MUST_CHECK int hoop_signals_next(hoop_signals *signals);
 
 /* NULL is allowed. Signals that came and were not asked for are forgotten. */

@@ -52,8 +52,8 @@ HOOP_API HOOP_MUST_CHECK int hoop_sock_connect(int fd, const hoop_address *addre
 HOOP_API HOOP_MUST_CHECK int hoop_sock_accept(int fd, hoop_address *ret_from);
 
 /* Sends COUNT bytes (0: up to its end) of the regular file FILE_FD from OFFSET on, without
- * copying them through the program. How many, fewer if the file ends; on failure RET_SENT, which may be NULL, tells how
- * many were sent, and is written in each case. -EINVAL if it is no
+ * copying them through the program. How many, fewer if the file ends; on failure RET_SENT, which
+ * may be NULL, tells how many were sent, and is written in each case. -EINVAL if it is no
  * regular file. The file's own position is not used. */
 HOOP_API HOOP_MUST_CHECK int64_t hoop_sock_sendfile(int fd, int file_fd, uint64_t offset,
                                                     uint64_t count, uint64_t *ret_sent);

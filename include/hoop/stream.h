@@ -71,11 +71,11 @@ typedef struct hoop_connection_options {
                                     one after another */
 } hoop_connection_options;
 
-/* Connects to PORT of HOST, a name or a literal address; of several addresses the first one
- * that answers is taken, IPv6 and IPv4 by turns. OPTIONS may be NULL. Suspends; a cancellation
- * point. 0, or a HOOP_EAI_... code; if no address answers, the error of the first one
- * (-ECONNREFUSED, -ENETUNREACH, -ETIMEDOUT ...), and hoop_error_message tells of all; HOOP_ETLS, HOOP_ECERTIFICATE; -ENOMEM,
- * -EMFILE, -EINVAL. */
+/* Connects to PORT of HOST, a name or a literal address; of several addresses the first one that
+ * answers is taken, IPv6 and IPv4 by turns. OPTIONS may be NULL. Suspends; a cancellation point.
+ * 0, or a HOOP_EAI_... code; if no address answers, the error of the first one (-ECONNREFUSED,
+ * -ENETUNREACH, -ETIMEDOUT ...), and hoop_error_message tells of all; HOOP_ETLS,
+ * HOOP_ECERTIFICATE; -ENOMEM, -EMFILE, -EINVAL. */
 HOOP_API HOOP_MUST_CHECK int hoop_open_connection(const char *host, uint16_t port,
                                                   const hoop_connection_options *options,
                                                   hoop_stream **ret_stream);
@@ -87,25 +87,27 @@ HOOP_API HOOP_MUST_CHECK int hoop_open_unix_connection(const char *path,
 /* A stream over FD: a connected socket, a pipe's end, a FIFO, a terminal; made non-blocking, and
  * taken over: it is closed with the stream, and also if this fails, unless that is -EBADF or
  * -EEXIST. For one direction of a pipe the other one fails with -EBADF. Does not suspend. 0,
- * -EPERM for a regular file, -EBADF, -EEXIST (the loop watches FD already), -ENOMEM, HOOP_ENOLOOP. */
+ * -EPERM for a regular file, -EBADF, -EEXIST (the loop watches FD already), -ENOMEM,
+ * HOOP_ENOLOOP. */
 HOOP_API HOOP_MUST_CHECK int hoop_stream_open(int fd, const hoop_stream_options *options,
                                               hoop_stream **ret_stream);
 /* Two that are connected with each other. Does not suspend. */
 HOOP_API HOOP_MUST_CHECK int hoop_stream_pair(const hoop_stream_options *options,
                                               hoop_stream **ret_one, hoop_stream **ret_other);
 
-/* Streams over descriptors 0, 1 and 2, whatever they are: a terminal, a pipe, a socket, a file. They are
- * other programs' too, so nothing is changed about them, and closing the stream leaves them open: it works
- * on a descriptor of its own (hoop_stream_fd). Other programs that read the same input miss what
- * the stream has read, or buffered.
+/* Streams over descriptors 0, 1 and 2, whatever they are: a terminal, a pipe, a socket, a file.
+ * They are other programs' too, so nothing is changed about them, and closing the stream leaves
+ * them open: it works on a descriptor of its own (hoop_stream_fd). Other programs that read the
+ * same input miss what the stream has read, or buffered.
  *
- * A pipe or a terminal is opened anew, through /proc; a socket's calls do not wait, and its options
- * are left alone. A regular file, or /dev/null, is read and written at once, from where it stands, in
- * the loop's thread. A terminal's or a pipe's call may block if it cannot be opened anew (no /proc,
- * or it is another user's) and another program takes what was to be read, or the room to write, right
- * before it.
+ * A pipe or a terminal is opened anew, through /proc; a socket's calls do not wait, and its
+ * options are left alone. A regular file, or /dev/null, is read and written at once, from where
+ * it stands, in the loop's thread. A terminal's or a pipe's call may block if it cannot be
+ * opened anew (no /proc, or it is another user's) and another program takes what was to be read,
+ * or the room to write, right before it.
  *
- * Do not suspend. 0, -EBADF if the descriptor is closed, -EMFILE, -EINVAL, -ENOMEM, HOOP_ENOLOOP. */
+ * Do not suspend. 0, -EBADF if the descriptor is closed, -EMFILE, -EINVAL, -ENOMEM,
+ * HOOP_ENOLOOP. */
 HOOP_API HOOP_MUST_CHECK int hoop_stream_stdin(const hoop_stream_options *options,
                                                hoop_stream **ret_stream);
 HOOP_API HOOP_MUST_CHECK int hoop_stream_stdout(const hoop_stream_options *options,
@@ -129,8 +131,8 @@ HOOP_API HOOP_MUST_CHECK int64_t hoop_stream_readexactly(hoop_stream *stream, vo
 HOOP_API HOOP_MUST_CHECK int64_t hoop_stream_readline(hoop_stream *stream, void *buffer,
                                                       size_t size);
 
-/* Up to and with the SEPARATOR_SIZE bytes at SEPARATOR: how many; HOOP_EINCOMPLETE if the stream ends before, HOOP_ELIMIT
- * as above. */
+/* Up to and with the SEPARATOR_SIZE bytes at SEPARATOR: how many; HOOP_EINCOMPLETE if the stream
+ * ends before, HOOP_ELIMIT as above. */
 HOOP_API HOOP_MUST_CHECK int64_t hoop_stream_readuntil(hoop_stream *stream, const void *separator,
                                                        size_t separator_size, void *buffer,
                                                        size_t size);
@@ -176,7 +178,8 @@ HOOP_API HOOP_MUST_CHECK int64_t hoop_stream_write_nowait(hoop_stream *stream, c
 HOOP_API HOOP_MUST_CHECK int hoop_stream_drain(hoop_stream *stream);
 
 /* Sends COUNT bytes (0: up to its end) of the regular file FILE_FD from OFFSET on; without a
- * copy through the program, unless TLS has to encrypt them here. How many, fewer if the file ends. */
+ * copy through the program, unless TLS has to encrypt them here. How many, fewer if the file
+ * ends. */
 HOOP_API HOOP_MUST_CHECK int64_t hoop_stream_sendfile(hoop_stream *stream, int file_fd,
                                                       uint64_t offset, uint64_t count);
 
@@ -193,10 +196,11 @@ HOOP_API uint64_t hoop_stream_bytes_read(const hoop_stream *stream);
 
 /* ---- the end -------------------------------------------------------------- */
 
-/* Sends what waits to be sent, says goodbye if it is TLS, closes the connection and waits for all that: 0,
- * or the error that has ended it. The stream is gone in each case: a cancelled close returns
- * -ECANCELED at once, and the rest is done in the background. NULL is allowed (0). Outside of a
- * task it never waits. Other tasks must not be in a call of the stream: those that wait get -EBADF. */
+/* Sends what waits to be sent, says goodbye if it is TLS, closes the connection and waits for
+ * all that: 0, or the error that has ended it. The stream is gone in each case: a cancelled
+ * close returns -ECANCELED at once, and the rest is done in the background. NULL is allowed (0).
+ * Outside of a task it never waits. Other tasks must not be in a call of the stream: those that
+ * wait get -EBADF. */
 HOOP_API int hoop_stream_close(hoop_stream *stream);
 /* Closes it now, and drops what was not sent. NULL is allowed. */
 HOOP_API void hoop_stream_abort(hoop_stream *stream);
@@ -205,10 +209,10 @@ HOOP_API void hoop_stream_abort(hoop_stream *stream);
 
 /* Goes on in TLS, as the one that TLS is made for, client or server. SERVER_NAME is the
  * client's: whose certificate is asked for. All that was written before is sent in the clear
- * first, and others who write meanwhile wait for the end of the handshake. Bytes that came in the clear
- * and were not read are an attack or a mistake: -EPROTO, and nothing is changed; as after -EBUSY
- * (another task reads), -EALREADY, -EPIPE (no more can be written), -EOPNOTSUPP (a pipe),
- * -EINVAL (a client without a name). Suspends; a cancellation point. 0; HOOP_ETLS,
+ * first, and others who write meanwhile wait for the end of the handshake. Bytes that came in
+ * the clear and were not read are an attack or a mistake: -EPROTO, and nothing is changed; as
+ * after -EBUSY (another task reads), -EALREADY, -EPIPE (no more can be written), -EOPNOTSUPP (a
+ * pipe), -EINVAL (a client without a name). Suspends; a cancellation point. 0; HOOP_ETLS,
  * HOOP_ECERTIFICATE, HOOP_ECUT, -ETIMEDOUT ...: the stream is then of no more use but to be
  * closed. */
 HOOP_API HOOP_MUST_CHECK int hoop_stream_start_tls(hoop_stream *stream, hoop_tls *tls,

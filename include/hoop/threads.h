@@ -15,11 +15,11 @@ extern "C" {
 
 /* Runs MAIN(ARG) COUNT times (0: once a processor that this process may use), each as the main
  * task of a loop of its own in a thread of its own, the first in the calling thread; as hoop_run
- * does. Returns when all have ended: 0 or the first one's result if none failed, else the error that came first. An
- * error of one (and SIGINT, which then is -EINTR) cancels the main tasks of the others. The first
- * thread's loop goes on until the others have ended. Also
- * HOOP_ERUNNING if a loop runs in this thread, -EINVAL for more than 1024, -EAGAIN or -ENOMEM if a thread
- * cannot be had; then those that had begun are cancelled and awaited. */
+ * does. Returns when all have ended: 0 or the first one's result if none failed, else the error
+ * that came first. An error of one (and SIGINT, which then is -EINTR) cancels the main tasks of
+ * the others. The first thread's loop goes on until the others have ended. Also HOOP_ERUNNING if
+ * a loop runs in this thread, -EINVAL for more than 1024, -EAGAIN or -ENOMEM if a thread cannot
+ * be had; then those that had begun are cancelled and awaited. */
 HOOP_API HOOP_MUST_CHECK int64_t hoop_run_threads(unsigned count, hoop_coroutine_fn main,
                                                   void *arg);
 

@@ -27,10 +27,10 @@ typedef struct hoop_thread_future hoop_thread_future;
 HOOP_API HOOP_MUST_CHECK hoop_thread_future *hoop_run_coroutine_threadsafe_named(
     hoop_loop *loop, hoop_coroutine_fn fn, void *arg, const char *name);
 
-/* Blocks the calling thread until the task has ended, SECONDS at most (INFINITY: no limit),
- * and returns its result or error. HOOP_EPENDING if the time has passed; HOOP_ECLOSED if the loop
- * was closed before the task had ended; -EDEADLK in the loop's own thread while the task is unfinished; -EINVAL for a
- * negative or NaN time. May be called again, and by several threads. */
+/* Blocks the calling thread until the task has ended, SECONDS at most (INFINITY: no limit), and
+ * returns its result or error. HOOP_EPENDING if the time has passed; HOOP_ECLOSED if the loop
+ * was closed before the task had ended; -EDEADLK in the loop's own thread while the task is
+ * unfinished; -EINVAL for a negative or NaN time. May be called again, and by several threads. */
 HOOP_API HOOP_MUST_CHECK int64_t hoop_thread_future_result(hoop_thread_future *future,
                                                            double seconds);
 /* The message of the error, "" if there is none; belongs to the future. */

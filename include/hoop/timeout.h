@@ -59,7 +59,8 @@ HOOP_API double hoop_timeout_when(const hoop_timeout *timeout);
 HOOP_API bool hoop_timeout_expired(const hoop_timeout *timeout);
 
 /* Calls FN(ARG) in a scope of SECONDS, in the running task, and returns its result or
- * -ETIMEDOUT. With 0 it is called too, unlike in asyncio, up to its first wait. A cancellation point if FN is. */
+ * -ETIMEDOUT. With 0 it is called too, unlike in asyncio, up to its first wait. A cancellation
+ * point if FN is. */
 HOOP_API HOOP_MUST_CHECK int64_t hoop_wait_for(hoop_coroutine_fn fn, void *arg, double seconds);
 
 /* hoop_await with a limit of SECONDS: when it has passed, TASK is cancelled, its end is

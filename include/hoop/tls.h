@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * TLS, by OpenSSL 3: what a connection or a server needs to know of certificates and keys. A
- * hoop_tls is made once, and given to hoop_open_connection, hoop_start_server, hoop_stream_start_tls and their
- * like in their options, by any number of loops and threads.
+ * hoop_tls is made once, and given to hoop_open_connection, hoop_start_server,
+ * hoop_stream_start_tls and their like in their options, by any number of loops and threads.
  *
  * What is on by default is the safe choice. A client verifies the server's certificate against
  * the system's authorities, and that it is made for the host it asked for; TLS 1.2 is the least;
@@ -39,10 +39,10 @@ typedef struct hoop_tls_options {
     bool no_verify;      /* a client takes any certificate: for tests, an attacker may listen */
     bool require_client; /* a server takes only clients whose certificate AUTHORITY has signed */
     bool no_tickets;     /* a server lets no session be resumed */
-    /* The kernel encrypts what is sent through a TCP socket, if it can (Linux with the module `tls`,
-     * which is loaded before the first connection, and knows the cipher): hoop_stream_sendfile
-     * then copies nothing. Not the default, as a connection whose other end asks for new keys can
-     * send no more (HOOP_ETLS). */
+    /* The kernel encrypts what is sent through a TCP socket, if it can (Linux with the module
+     * `tls`, which is loaded before the first connection, and knows the cipher):
+     * hoop_stream_sendfile then copies nothing. Not the default, as a connection whose other end
+     * asks for new keys can send no more (HOOP_ETLS). */
     bool kernel;
     hoop_tls_version least;
     /* Application protocols, the preferred one first, NULL at the end: {"h2", "http/1.1", NULL};

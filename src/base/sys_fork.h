@@ -48,8 +48,8 @@ int sys_channel_send(int channel, const struct iovec *pieces, size_t count, cons
  * that was sent to it. RET_FDS has room for SYS_CHANNEL_FDS_MAX; or NULL. */
 int64_t sys_channel_receive(int channel, const struct iovec *pieces, size_t count, int *ret_fds,
                             size_t *ret_fd_count);
-/* Sends a message with a copy of FD, unless that is -1, and receives the one that answers it. -EPIPE:
- * there is nobody at the other end, or not any more. */
+/* Sends a message with a copy of FD, unless that is -1, and receives the one that answers it.
+ * -EPIPE: there is nobody at the other end, or not any more. */
 int sys_channel_ask(int channel, const void *question, size_t size, int fd, void *ret_answer,
                     size_t answer_size);
 /* Who waits there finds the end, here and at the other end. */

@@ -42,7 +42,8 @@ int64_t sys_copy_write(int to, const void *data, size_t size);
 /* Sets both positions to where the next data after POSITION begins: there, and where it ends;
  * -ENXIO if there is no more. */
 int64_t sys_copy_find_data(int from, int to, int64_t position, int64_t *ret_end);
-/* Behind POSITION there is no data: TO gets as large as FROM, if that is not smaller than POSITION: how large. */
+/* Behind POSITION there is no data: TO gets as large as FROM, if that is not smaller than
+ * POSITION: how large. */
 int64_t sys_copy_hole(int from, int to, int64_t position);
 /* 0 also where the file system has no permissions. */
 int sys_copy_permissions(int fd, unsigned mode);

@@ -30,9 +30,9 @@ bool sys_uring_has_work(const struct io_uring *ring);
 /* The kernel has written SIZE bytes to MEMORY for a request: news for Valgrind. */
 void sys_uring_wrote(void *memory, size_t size);
 
-/* 0 or 1 if FD can be waited for, 1 for a device such as a terminal; -EBADF, or -EPERM for a regular file, as of epoll. RET_FILE is
- * the number of the open socket or pipe, which its descriptor's next user does not have;
- * other kinds may share one. */
+/* 0 or 1 if FD can be waited for, 1 for a device such as a terminal; -EBADF, or -EPERM for a
+ * regular file, as of epoll. RET_FILE is the number of the open socket or pipe, which its
+ * descriptor's next user does not have; other kinds may share one. */
 int sys_check_pollable(int fd, uint64_t *ret_file);
 /* Which of EVENTS (poll's) hold now, and what else poll(2) tells unasked. */
 uint32_t sys_poll_state(int fd, uint32_t events);

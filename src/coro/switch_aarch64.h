@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The switch between stacks on aarch64; switch_x86_64.h tells the idea. The hints are landing pads for
- * branch-target identification, and nothing elsewhere.
+ * The switch between stacks on aarch64; switch_x86_64.h tells the idea. The hints are landing pads
+ * for branch-target identification, and nothing elsewhere.
  *
  * A suspended stack, from its saved pointer upwards: the frame pointer, the address to
  * resume at, the frame of the function that switches. tools/hoop-gdb.py knows this too.

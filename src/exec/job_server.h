@@ -21,8 +21,8 @@ struct job_setup {
     char name[16];
 };
 
-/* The input follows, or the descriptor of its memory is passed; so for the output. As it is sent: no
- * padding. */
+/* The input follows, or the descriptor of its memory is passed; so for the output. As it is
+ * sent: no padding. */
 struct job_request {
     uint32_t function; /* its number in the setup */
     uint16_t input_is_shared;

@@ -6,9 +6,9 @@
  * The watch only queues the listener; connections are accepted in its turn of the batch, some at
  * a time, so that a flood of them leaves the others their turns.
  *
- * A server that is starved, because descriptors or memory are used up, stops accepting and tries again every
- * second, and when a client has ended. The hunger is over when somebody is accepted and nobody waits any more;
- * until then the exception handler is told once.
+ * A server that is starved, because descriptors or memory are used up, stops accepting and tries
+ * again every second, and when a client has ended. The hunger is over when somebody is accepted and
+ * nobody waits any more; until then the exception handler is told once.
  */
 #include <errno.h>
 #include <hoop/error.h>

@@ -109,9 +109,9 @@ int channel_append_pieces(struct channel *channel, const struct iovec *pieces, s
 int channel_write_eof(struct channel *channel);
 /* 0, or why nothing can be written any more. */
 int channel_check_writing(const struct channel *channel);
-/* The plain kind's, and TLS's in the kernel: sends up to COUNT bytes of a file without a copy: how many, 0 at its end;
- * -EAGAIN without room or while something waits. -EINVAL and the like: the file cannot be
- * sent so. */
+/* The plain kind's, and TLS's in the kernel: sends up to COUNT bytes of a file without a copy:
+ * how many, 0 at its end; -EAGAIN without room or while something waits. -EINVAL and the like:
+ * the file cannot be sent so. */
 int64_t channel_send_file(struct channel *channel, int file_fd, uint64_t offset, uint64_t count);
 
 /* Sends what waits and closes the channel, now or later; then user->closed is called, which may

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Listing a directory, in one go, in a thread: types and names go into one text as they come, and from there,
- * counted and sorted, into the block that the caller gets.
+ * Listing a directory, in one go, in a thread: types and names go into one text as they come, and
+ * from there, counted and sorted, into the block that the caller gets.
  */
 #include <errno.h>
 #include <hoop/path.h>

@@ -54,8 +54,8 @@ static int64_t call_at_once(const struct file_call *call)
                : sys_file_write(call->fd, call->buffer, call->size, call->offset, false);
 }
 
-/* With O_DIRECT nothing is cached, and the disk is waited for whatever one says. To ask whether it is
- * so costs a fourth of a read, so only those are asked that look like it. */
+/* With O_DIRECT nothing is cached, and the disk is waited for whatever one says. To ask whether
+ * it is so costs a fourth of a read, so only those are asked that look like it. */
 static bool is_direct(const struct file_call *call)
 {
     uint64_t bits = (uintptr_t)call->buffer | call->size;

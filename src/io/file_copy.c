@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Copying a file, in steps of some MiB, each in a thread; between them the task can be cancelled, and
- * tells of its progress. What fails is undone in the same step, so between steps the
- * unfinished copy holds all of its descriptors and its temporary file, or nothing.
+ * Copying a file, in steps of some MiB, each in a thread; between them the task can be cancelled,
+ * and tells of its progress. What fails is undone in the same step, so between steps the unfinished
+ * copy holds all of its descriptors and its temporary file, or nothing.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -157,8 +157,8 @@ static int copy_finish(struct copy *copy)
 
 /* ---- in between ---- */
 
-/* What a file system says that cannot copy by itself, or not between these two; and an emulator, or a
- * sandbox. */
+/* What a file system says that cannot copy by itself, or not between these two; and an emulator,
+ * or a sandbox. */
 static bool is_unsuited(int64_t error)
 {
     return error == -EXDEV || error == -EINVAL || error == -EOPNOTSUPP || error == -ENOSYS ||
@@ -211,7 +211,8 @@ static int64_t copy_some(struct copy *copy, int64_t limit)
     return copy_by_hand(copy, limit);
 }
 
-/* Goes on to the next data, and gives up LIMIT for where that ends: 0, or 1 if the rest is a hole. */
+/* Goes on to the next data, and gives up LIMIT for where that ends: 0, or 1 if the rest is a
+ * hole. */
 static int skip_hole(struct copy *copy, int64_t *limit)
 {
     int64_t end;

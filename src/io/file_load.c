@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A whole file at once. If it is small, and the kernel has all of it in mind, it is read where it is asked
- * for; otherwise one thread does it from there to the end, so that what is held meanwhile has one
- * owner at each time.
+ * A whole file at once. If it is small, and the kernel has all of it in mind, it is read where it
+ * is asked for; otherwise one thread does it from there to the end, so that what is held meanwhile
+ * has one owner at each time.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -8,9 +8,9 @@
 
 #include "io/file.h"
 
-/* Makes CALL, a read or a write, and suspends until it is made: a cancellation point, but
- * it returns only when the kernel is done with the buffer. -EOPNOTSUPP if it was not begun, and a thread is to do
- * it. To be called in a task. */
+/* Makes CALL, a read or a write, and suspends until it is made: a cancellation point, but it
+ * returns only when the kernel is done with the buffer. -EOPNOTSUPP if it was not begun, and a
+ * thread is to do it. To be called in a task. */
 int64_t file_ring_run(const struct file_call *call);
 
 #endif

@@ -70,7 +70,8 @@ int64_t file_work_step(struct file_work *work)
     return file_thread_run(run_next, work);
 }
 
-/* The task takes its cancellation back for that long, and gets it again. Without a thread it blocks. */
+/* The task takes its cancellation back for that long, and gets it again. Without a thread it
+ * blocks. */
 void file_work_drop(struct file_work *work)
 {
     unsigned requests = 0;

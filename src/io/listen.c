@@ -100,8 +100,8 @@ static int last_port(const struct sockets *sockets)
     return rc < 0 ? rc : hoop_address_port(&address);
 }
 
-/* Listens on each of ADDRESSES, into SOCKETS, which has room for them. If IS_ONE_PORT, the port that the
- * first one gets is set in all. */
+/* Listens on each of ADDRESSES, into SOCKETS, which has room for them. If IS_ONE_PORT, the port
+ * that the first one gets is set in all. */
 static int listen_on_all(struct addresses *addresses, const hoop_server_options *options,
                          bool is_one_port, struct sockets *sockets)
 {

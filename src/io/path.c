@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Files and directories by name: each call is one system call, made in a thread. What it needs lies in the
- * frame of the task, which stays until the thread is through with it.
+ * Files and directories by name: each call is one system call, made in a thread. What it needs lies
+ * in the frame of the task, which stays until the thread is through with it.
  */
 #include <fcntl.h>
 #include <hoop/path.h>

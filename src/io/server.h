@@ -74,8 +74,8 @@ struct hoop_server {
     size_t references;   /* the program's, the clients', and those of functions that suspend */
 };
 
-/* Servers for SERVICE, as hoop_start_server, hoop_start_unix_server and hoop_start_server_fds say; OPTIONS may be NULL, FUNCTION
- * is the one that the program called. */
+/* Servers for SERVICE, as hoop_start_server, hoop_start_unix_server and hoop_start_server_fds
+ * say; OPTIONS may be NULL, FUNCTION is the one that the program called. */
 int server_on_host(const struct service *service, const char *host, uint16_t port,
                    const hoop_server_options *options, hoop_server **ret_server,
                    const char *function);

@@ -3,10 +3,11 @@
  * Streams over standard input and output. What these descriptors refer to is the shell's and other
  * programs' too, who would be surprised to find it non-blocking: its flags are never changed.
  *
- * So a pipe or a terminal is opened anew, and what comes of that is ours alone. What cannot be opened
- * anew is duplicated, and stays as it is. A socket has calls that do not wait; with another descriptor
- * each call asks before whether it would; and with what cannot be waited for at all, as a regular
- * file, no call ever waits (channel->is_file). See docs/decisions/0024-standard-streams.md.
+ * So a pipe or a terminal is opened anew, and what comes of that is ours alone. What cannot be
+ * opened anew is duplicated, and stays as it is. A socket has calls that do not wait; with another
+ * descriptor each call asks before whether it would; and with what cannot be waited for at all, as
+ * a regular file, no call ever waits (channel->is_file). See
+ * docs/decisions/0024-standard-streams.md.
  */
 #include <errno.h>
 #include <hoop/stream.h>
@@ -45,8 +46,8 @@ static struct iovec piece_at(const struct iovec *pieces, size_t count, size_t of
 }
 
 /* Writes PIECES until it would have to wait. RET_SENT is how many bytes that were; the result is
- * 0, -EAGAIN, or an error. What there is room for in a pipe is not known, but that it is PIPE_BUF at
- * least. */
+ * 0, -EAGAIN, or an error. What there is room for in a pipe is not known, but that it is
+ * PIPE_BUF at least. */
 static int64_t write_carefully(int fd, const struct iovec *pieces, size_t count, size_t *ret_sent)
 {
     struct iovec piece;

@@ -35,8 +35,8 @@ struct poller_ops {
     int (*change)(struct poller *poller, hoop_watch *watch);
     /* The descriptor may be closed right after. */
     void (*remove)(struct poller *poller, hoop_watch *watch);
-    /* Waits TIMEOUT nanoseconds at most (INT64_MAX: no limit). How many were notified; or an error, be it
-     * that some were. */
+    /* Waits TIMEOUT nanoseconds at most (INT64_MAX: no limit). How many were notified; or an
+     * error, be it that some were. */
     int (*wait)(struct poller *poller, int64_t timeout);
     /* Tells the kernel what otherwise only the next wait would, so that `fd` can be relied on. NULL
      * if nothing is ever put off. */
