@@ -141,15 +141,15 @@ static int64_t transfer(struct file_call *call)
     for (;;) {
         bool is_short;
         int64_t rc = transfer_piece(call, &is_short);
-        if (rc < 0)
-            return rc;
+        if (rc <= 0)
+            return rc < 0 || call->size > 0 ? rc : 1;
         call->buffer += rc;
         call->size -= (size_t)rc;
         if (call->offset != SYS_FILE_POSITION)
             call->offset += rc;
         if (call->size == 0)
             return 1;
-        if (rc == 0 || (is_short && call->operation == FILE_READ && !is_on_disk(call->fd)))
+        if (is_short && call->operation == FILE_READ && !is_on_disk(call->fd))
             return 0;
     }
 }
