@@ -28,9 +28,15 @@ struct hoop_context {
     struct binding bindings[];
 };
 
-_Thread_local struct turn turn;
+_Thread_local struct thread_turn threads_turn;
 
 static _Thread_local hoop_context *thread_context; /* bound outside of any loop */
+
+__attribute__((noinline)) struct thread_turn *turn_find(void)
+{
+    __asm__ volatile(""); /* nothing that could be asked once for all */
+    return &threads_turn;
+}
 
 /* What hoop_context_copy gives for "no bindings"; its count is never used. */
 static hoop_context empty;

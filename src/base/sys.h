@@ -62,6 +62,15 @@ unsigned sys_processor_count(void);
 /* Tells the processor that we spin. */
 static inline void sys_relax(void);
 
+/* A thread-local OBJECT, which GETTER() finds, out of line. A compiler may keep its address over a
+ * switch to another task; but the loop, and with it a task that waits, may go on in another thread.
+ * Where each access is relative to a register that is the thread's own, nothing is kept. */
+#if defined(__x86_64__)
+#define SYS_THREADS_OWN(object, getter) (object)
+#else
+#define SYS_THREADS_OWN(object, getter) (*getter())
+#endif
+
 /* ---- memory for stacks ---- */
 size_t sys_page_size(void);
 size_t sys_round_to_pages(size_t size);

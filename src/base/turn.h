@@ -8,12 +8,17 @@
 
 #include <hoop/types.h>
 
-struct turn {
+#include "base/sys.h"
+
+struct thread_turn {
     hoop_context **context; /* where its bindings are kept; NULL: in the thread's own slot */
     hoop_task *task;        /* the running task; NULL while a loop itself runs, or none */
     unsigned budget;        /* how many awaits without suspension the task may still make */
 };
 
-extern _Thread_local struct turn turn;
+extern _Thread_local struct thread_turn threads_turn;
+struct thread_turn *turn_find(void);
+
+#define turn SYS_THREADS_OWN(threads_turn, turn_find)
 
 #endif

@@ -94,7 +94,7 @@ static void forget_program(void)
     hoop_testing_fail_nth(0, 0);
     shared_forget();
     running_loop = NULL;
-    turn = (struct turn){0};
+    turn = (struct thread_turn){0};
     sys_signals_forget();
     sys_signal_action(SIGINT, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
     sys_signal_reset(SIGCHLD); /* ignored children leave no status */

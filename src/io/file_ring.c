@@ -37,7 +37,7 @@ struct file_ring {
     hoop_loop *loop;
     struct io_uring ring;
     hoop_watch watch;   /* of its descriptor */
-    hoop_ready turn;    /* queued while there is something to tell the kernel */
+    hoop_ready node;    /* queued while there is something to tell the kernel */
     hoop_link requests; /* struct request.link: not answered yet */
     unsigned queued;    /* submissions so far; wraps */
     bool is_usable;     /* else only remembered as missing */
@@ -95,7 +95,7 @@ static int request_queue(struct request *request, const struct file_call *call)
     list_append(&ring->requests, &request->link);
     if (ring->is_virtual)
         hoop_work_begins(ring->loop);
-    hoop_ready_push(ring->loop, &ring->turn);
+    hoop_ready_push(ring->loop, &ring->node);
     return 0;
 }
 
@@ -193,9 +193,9 @@ static int hand_in(struct file_ring *ring)
 }
 
 /* What the kernel refuses threads will do. Only cancellations must be tried again. */
-static void turn_run(hoop_ready *ready)
+static void node_run(hoop_ready *ready)
 {
-    struct file_ring *ring = CONTAINER_OF(ready, struct file_ring, turn);
+    struct file_ring *ring = CONTAINER_OF(ready, struct file_ring, node);
     cancel_all_asked(ring);
     int rc = hand_in(ring);
     if (rc < 0)
@@ -203,7 +203,7 @@ static void turn_run(hoop_ready *ready)
     if (take_all(ring) < 0)
         rc = -EAGAIN;
     if ((rc < 0 || ring->has_cancelled) && !list_is_empty(&ring->requests))
-        hoop_ready_push(ring->loop, &ring->turn);
+        hoop_ready_push(ring->loop, &ring->node);
 }
 
 /* The descriptor's edge comes with each answer, and for what TAKE_ALL leaves there is a turn. */
@@ -212,7 +212,7 @@ static void ring_notify(hoop_watch *watch, unsigned events)
     struct file_ring *ring = CONTAINER_OF(watch, struct file_ring, watch);
     hoop_watch_clear(watch, events);
     if (take_all(ring) < 0)
-        hoop_ready_push(ring->loop, &ring->turn);
+        hoop_ready_push(ring->loop, &ring->node);
 }
 
 /* ---- opening and closing ---- */
@@ -238,7 +238,7 @@ static void local_close(hoop_local *base)
     if (ring->is_usable) {
         ring->is_closing = true;
         hoop_watch_stop(ring->loop, &ring->watch);
-        hoop_ready_remove(&ring->turn);
+        hoop_ready_remove(&ring->node);
         end_requests(ring);
         sys_uring_close(&ring->ring);
     }
@@ -256,7 +256,7 @@ static bool ring_open(struct file_ring *ring)
     if (are_threads_wished() || sys_uring_open(&ring->ring, ENTRIES) < 0)
         return false;
     list_init(&ring->requests);
-    hoop_ready_init(&ring->turn, turn_run);
+    hoop_ready_init(&ring->node, node_run);
     hoop_watch_init(&ring->watch, ring_notify);
     int rc = hoop_watch_start(ring->loop, &ring->watch, ring->ring.ring_fd);
     if (rc < 0)
@@ -297,7 +297,7 @@ static void request_cancel(struct wait *wait)
     }
     request->must_cancel = true;
     ring->has_cancelled = true;
-    hoop_ready_push(ring->loop, &ring->turn);
+    hoop_ready_push(ring->loop, &ring->node);
 }
 
 static const struct wait_kind ring_wait = {"waits for a file", request_cancel, NULL, NULL};

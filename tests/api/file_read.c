@@ -2,6 +2,8 @@
  *
  * hoop_file_read and hoop_file_pread of what is in the page cache or needs a thread.
  */
+#include <limits.h>
+
 #include "file_scene.h"
 
 IN_A_TASK(a_file_is_read_from_its_position_on)
@@ -68,7 +70,7 @@ IN_A_TASK(a_task_that_reads_cached_files_lets_others_run_now_and_then)
     hoop_task *task = hoop_create_task(count_turns, &turns);
     for (int i = 0; i < 10000; i++)
         assert_int_equal(hoop_file_pread(scene.fd, data, sizeof data, 0), 8);
-    assert_in_range(turns, 10, 5000);
+    assert_in_range(turns, 10, UNDER_EMULATOR ? UINT_MAX : 5000); /* see files_use_ring */
     hoop_task_cancel(task);
     assert_int_equal(hoop_await(task), -ECANCELED);
     scene_done(&scene);
@@ -151,7 +153,8 @@ IN_A_TASK(a_cancelled_task_still_reads_what_is_there)
     scene_init(&scene);
     scene_fill(&scene, 8);
     hoop_task_cancel(hoop_current_task());
-    assert_int_equal(hoop_file_pread(scene.fd, data, 8, 0), 8);
+    if (!UNDER_EMULATOR) /* see files_use_ring */
+        assert_int_equal(hoop_file_pread(scene.fd, data, 8, 0), 8);
     assert_int_equal(hoop_file_sync(scene.fd), -ECANCELED); /* that would wait */
     hoop_task_uncancel(hoop_current_task());
     scene_done(&scene);

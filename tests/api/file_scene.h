@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "in_a_task.h"
 
 struct file_scene {
@@ -95,12 +96,13 @@ static inline bool scene_cool(const struct file_scene *scene, size_t size)
     return false;
 }
 
-/* Has the loop an io_uring for its files? Once something has missed the cache. */
+/* Has the loop an io_uring for its files? Once something has missed the cache. An emulator may not
+ * know how to ask for what is cached; then threads do all. */
 static inline bool files_use_ring(void)
 {
     hoop_info info;
     hoop_loop_info(hoop_running_loop(), &info);
-    assert_true(info.files[0] != '\0');
+    assert_true(info.files[0] != '\0' || UNDER_EMULATOR);
     return strcmp(info.files, "io_uring") == 0;
 }
 

@@ -69,12 +69,13 @@ static void every_signal_that_can_be_caught_is_told_by_its_own_handler(void **st
 {
     (void)state;
     unsigned counts[NSIG] = {0};
+    int end = UNDER_EMULATOR ? SIGSYS + 1 : NSIG; /* an emulator needs real-time ones itself */
     hoop_loop *loop = virtual_loop();
-    for (int number = 1; number < NSIG; number++) {
+    for (int number = 1; number < end; number++) {
         int rc = hoop_add_signal_handler(loop, number, count, &counts[number]);
         assert_int_equal(rc, is_ours_to_catch(number) && !tells_of_a_mistake(number) ? 0 : -EINVAL);
     }
-    for (int number = 1; number < NSIG; number++) {
+    for (int number = 1; number < end; number++) {
         if (hoop_remove_signal_handler(loop, number) == 0)
             continue;
         assert_int_equal(hoop_add_signal_handler(loop, number, count, &counts[number]), 0);
@@ -83,7 +84,7 @@ static void every_signal_that_can_be_caught_is_told_by_its_own_handler(void **st
         assert_int_equal(counts[number], 1);
         counts[number] = 0;
     }
-    for (int number = 1; number < NSIG; number++)
+    for (int number = 1; number < end; number++)
         assert_int_equal(counts[number], 0);
     hoop_close(loop);
 }

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "child.h"
 #include "harness.h"
 
 /* A callback; ARG is a struct note. */
