@@ -109,6 +109,8 @@ static int64_t run(void *arg)
     int64_t rc = count_all(count_in_thread, NULL, "threads");
     if (rc == 0)
         rc = count_all(count_in_process, marks, "processes");
+    if (rc == 0)
+        rc = hoop_executor_shutdown(pool, 10); /* its threads and helpers have ended then */
     hoop_shared_free(marks);
     return rc;
 }
