@@ -135,17 +135,22 @@ static int with_standard(const int files[3], int (*start)(void))
     return status;
 }
 
-static int run_swapped(void)
+/* Hands its input on, and says something to its errors: its status. */
+static int run_cat(const hoop_process_options *options)
 {
     hoop_process *process;
-    const hoop_process_options options = {
-        .in = {HOOP_STDIO_FD, 2}, .out = {HOOP_STDIO_FD, 0}, .err = {HOOP_STDIO_FD, 1}};
-    int rc = hoop_create_subprocess_shell("cat; echo error >&2", &options, &process);
+    int rc = hoop_create_subprocess_shell("cat; echo error >&2", options, &process);
     if (rc < 0)
         return rc;
     rc = hoop_process_wait(process);
     hoop_process_close(process);
     return rc;
+}
+
+static int run_swapped(void)
+{
+    return run_cat(&(hoop_process_options){
+        .in = {HOOP_STDIO_FD, 2}, .out = {HOOP_STDIO_FD, 0}, .err = {HOOP_STDIO_FD, 1}});
 }
 
 IN_A_TASK(the_three_can_be_swapped)
@@ -160,14 +165,7 @@ IN_A_TASK(the_three_can_be_swapped)
 
 static int run_with_errors_to_our_output(void)
 {
-    hoop_process *process;
-    const hoop_process_options options = {.err.kind = HOOP_STDIO_STDOUT};
-    int rc = hoop_create_subprocess_shell("cat; echo error >&2", &options, &process);
-    if (rc < 0)
-        return rc;
-    rc = hoop_process_wait(process);
-    hoop_process_close(process);
-    return rc;
+    return run_cat(&(hoop_process_options){.err.kind = HOOP_STDIO_STDOUT});
 }
 
 IN_A_TASK(errors_can_go_where_our_output_goes)
