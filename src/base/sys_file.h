@@ -20,7 +20,7 @@ int sys_file_open(const char *path, int flags, unsigned mode);
  * folder whose name the kernel has in mind (Linux 5.12). Else -EAGAIN, or an error that no waiting
  * changes. */
 int sys_file_open_cached(const char *path, int flags);
-/* The descriptor is closed whatever this returns. */
+/* Tells of errors of writing that show only then; the descriptor is closed in each case. */
 int sys_file_close(int fd);
 /* Is FD open to be read only; past the page cache? -EBADF if it is not open. */
 int sys_file_is_read_only(int fd);

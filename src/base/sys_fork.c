@@ -64,11 +64,6 @@ int sys_end_child(int pid, int *ret_status)
     return rc < 0 ? rc : 0;
 }
 
-void sys_kill(int pid)
-{
-    kill(pid, SIGKILL);
-}
-
 const char *sys_signal_text(int signal)
 {
     return sigdescr_np(signal);

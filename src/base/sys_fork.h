@@ -20,8 +20,6 @@ _Noreturn void sys_exit(int status);
 /* Kills a child of ours, and reaps it: 0 and waitpid's status, which tells of an earlier death if
  * there was one. -ECHILD: somebody else has reaped it. */
 int sys_end_child(int pid, int *ret_status);
-/* A child of a child of ours, which that one has not reaped. */
-void sys_kill(int pid);
 /* "Segmentation fault"; NULL for an unknown signal. */
 const char *sys_signal_text(int signal);
 

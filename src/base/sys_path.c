@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/sys_file.h"
 #include "base/sys_result.h"
 
 int sys_path_stat(int folder, const char *path, bool follow, struct stat *ret_status)
@@ -100,11 +101,7 @@ int sys_path_open(int folder, const char *path, int flags, unsigned mode)
 {
     if (fails())
         return -HOOP_TESTING_ERRNO;
-    int fd;
-    do
-        fd = checked(openat(folder, path, flags | O_CLOEXEC | O_NOCTTY, (mode_t)mode));
-    while (fd == -EINTR);
-    return fd;
+    return (int)RETRIED(openat(folder, path, flags | O_CLOEXEC | O_NOCTTY, (mode_t)mode));
 }
 
 int sys_path_open_regular(const char *path, struct stat *ret_status)
@@ -112,7 +109,7 @@ int sys_path_open_regular(const char *path, struct stat *ret_status)
     int fd = sys_path_open(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0);
     if (fd < 0)
         return fd == -ENXIO ? -EINVAL : fd; /* a socket */
-    int rc = fails() ? -HOOP_TESTING_ERRNO : checked(fstat(fd, ret_status));
+    int rc = sys_file_status(fd, ret_status);
     if (rc == 0 && !S_ISREG(ret_status->st_mode))
         rc = -EINVAL;
     if (rc == 0)
@@ -133,16 +130,6 @@ int64_t sys_copy_clone(int from, int to)
 int64_t sys_copy_range(int from, int to, size_t size)
 {
     return fails() ? -HOOP_TESTING_ERRNO : RETRIED(copy_file_range(from, NULL, to, NULL, size, 0));
-}
-
-int64_t sys_copy_read(int from, void *buffer, size_t size)
-{
-    return fails() ? -HOOP_TESTING_ERRNO : RETRIED(read(from, buffer, size));
-}
-
-int64_t sys_copy_write(int to, const void *data, size_t size)
-{
-    return fails() ? -HOOP_TESTING_ERRNO : RETRIED(write(to, data, size));
 }
 
 int64_t sys_copy_find_data(int from, int to, int64_t position, int64_t *ret_end)
@@ -174,13 +161,4 @@ int sys_copy_permissions(int fd, unsigned mode)
 {
     int rc = fails() ? -HOOP_TESTING_ERRNO : checked(fchmod(fd, (mode_t)mode));
     return rc == -EPERM || rc == -EOPNOTSUPP ? 0 : rc; /* FD is a new file of ours */
-}
-
-int sys_copy_close(int fd)
-{
-    bool is_to_fail = fails();
-    int rc = checked(close(fd));
-    if (is_to_fail)
-        return -HOOP_TESTING_ERRNO;
-    return rc == -EINTR ? 0 : rc;
 }

@@ -37,8 +37,6 @@ int sys_path_open_regular(const char *path, struct stat *ret_status);
 int64_t sys_copy_clone(int from, int to);
 /* How many bytes; 0 at the end, and for files that the kernel cannot copy. */
 int64_t sys_copy_range(int from, int to, size_t size);
-int64_t sys_copy_read(int from, void *buffer, size_t size);
-int64_t sys_copy_write(int to, const void *data, size_t size);
 /* Sets both positions to where the next data after POSITION begins: there, and where it ends;
  * -ENXIO if there is no more. */
 int64_t sys_copy_find_data(int from, int to, int64_t position, int64_t *ret_end);
@@ -47,7 +45,5 @@ int64_t sys_copy_find_data(int from, int to, int64_t position, int64_t *ret_end)
 int64_t sys_copy_hole(int from, int to, int64_t position);
 /* 0 also where the file system has no permissions. */
 int sys_copy_permissions(int fd, unsigned mode);
-/* Tells of errors of writing that show only then; FD is closed in each case. */
-int sys_copy_close(int fd);
 
 #endif

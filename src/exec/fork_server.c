@@ -15,6 +15,7 @@
 
 #include "base/sys.h"
 #include "base/sys_fork.h"
+#include "base/sys_process.h"
 #include "base/sys_signal.h"
 #include "base/turn.h"
 #include "exec/shared.h"
@@ -175,6 +176,6 @@ int fork_server_reap(struct fork_server *server, int pid, int *ret_status)
     if (rc == 0)
         *ret_status = reply.status;
     else if (rc != HOOP_EHELPER)
-        sys_kill(pid); /* to be reaped when the server goes */
+        sys_process_kill(pid, -1); /* its parent has not reaped it, and will when it goes */
     return rc;
 }

@@ -132,11 +132,7 @@ int hoop_directory_list(const char *path, hoop_directory *ret_directory)
     struct listing listing = {.work = {.step = listing_step, .drop = listing_drop}, .path = path};
     int rc = io_check_task(__func__);
     if (rc == 0)
-        rc = file_work_begin(&listing.work);
-    if (rc < 0)
-        return rc;
-    rc = (int)file_work_step(&listing.work);
-    file_work_end(&listing.work);
+        rc = (int)file_work_run(&listing.work);
     if (rc == 0)
         *ret_directory = listing.result;
     return rc;

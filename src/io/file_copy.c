@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "base/list.h"
 #include "base/sys.h"
+#include "base/sys_file.h"
 #include "base/sys_path.h"
 #include "io/file_work.h"
 
@@ -144,7 +145,7 @@ static int copy_finish(struct copy *copy)
     int rc = sys_copy_permissions(copy->target, copy->mode);
     if (rc < 0)
         return rc;
-    rc = sys_copy_close(copy->target);
+    rc = sys_file_close(copy->target);
     copy->target = -1;
     if (rc < 0)
         return rc;
@@ -168,7 +169,7 @@ static bool is_unsuited(int64_t error)
 static int write_all(int fd, const char *data, int64_t size)
 {
     while (size > 0) {
-        int64_t written = sys_copy_write(fd, data, (size_t)size);
+        int64_t written = sys_file_write(fd, data, (size_t)size, SYS_FILE_POSITION, true);
         if (written < 0)
             return (int)written;
         data += written;
@@ -187,8 +188,9 @@ static int64_t copy_by_hand(const struct copy *copy, int64_t limit)
     int64_t done = 0;
     int64_t got;
     do {
-        got = sys_copy_read(copy->source, buffer,
-                            limit - done < (int64_t)size ? (size_t)(limit - done) : size);
+        got = sys_file_read(copy->source, buffer,
+                            limit - done < (int64_t)size ? (size_t)(limit - done) : size,
+                            SYS_FILE_POSITION, true);
         int rc = got > 0 ? write_all(copy->target, buffer, got) : (int)got;
         if (rc < 0)
             done = rc;

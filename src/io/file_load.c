@@ -118,16 +118,6 @@ static int load_at_once(struct load *load)
     return rc == -EOPNOTSUPP ? -EAGAIN : rc;
 }
 
-static int load_by_thread(struct load *load)
-{
-    int rc = file_work_begin(&load->work);
-    if (rc < 0)
-        return rc;
-    rc = (int)file_work_step(&load->work);
-    file_work_end(&load->work);
-    return rc;
-}
-
 int hoop_file_load(const char *path, size_t limit, void **ret_data, size_t *ret_size)
 {
     int rc = io_check_task(__func__);
@@ -142,7 +132,7 @@ int hoop_file_load(const char *path, size_t limit, void **ret_data, size_t *ret_
     wait_spend(); /* not while it holds what nobody else knows */
     rc = load_at_once(&load);
     if (rc == -EAGAIN)
-        rc = load_by_thread(&load);
+        rc = (int)file_work_run(&load.work);
     if (rc < 0) {
         (void)load_drop(&load.work);
         return wait_failed(rc);

@@ -48,12 +48,7 @@ static int open_by_thread(const char *path, int flags, unsigned mode)
         .mode = mode,
         .fd = -1,
     };
-    int rc = file_work_begin(&opening.work);
-    if (rc < 0)
-        return rc;
-    rc = (int)file_work_step(&opening.work);
-    file_work_end(&opening.work);
-    return rc;
+    return (int)file_work_run(&opening.work);
 }
 
 int hoop_file_open(const char *path, int flags, unsigned mode)

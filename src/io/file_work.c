@@ -70,6 +70,16 @@ int64_t file_work_step(struct file_work *work)
     return file_thread_run(run_next, work);
 }
 
+int64_t file_work_run(struct file_work *work)
+{
+    int rc = file_work_begin(work);
+    if (rc < 0)
+        return rc;
+    int64_t result = file_work_step(work);
+    file_work_end(work);
+    return result;
+}
+
 /* The task takes its cancellation back for that long, and gets it again. Without a thread it
  * blocks. */
 void file_work_drop(struct file_work *work)

@@ -29,6 +29,8 @@ void file_work_end(struct file_work *work);
 
 /* Runs step in a thread, by the rules of hoop_run_in_executor. */
 int64_t file_work_step(struct file_work *work);
+/* For work of a single step: all three. */
+int64_t file_work_run(struct file_work *work);
 /* Runs drop in a thread; no cancellation point. */
 void file_work_drop(struct file_work *work);
 
