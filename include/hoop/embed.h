@@ -128,6 +128,14 @@ HOOP_API void hoop_watch_init(hoop_watch *watch, void (*notify)(hoop_watch *, un
  * -ENOSPC, HOOP_ECLOSED. */
 HOOP_API HOOP_MUST_CHECK int hoop_watch_start(hoop_loop *loop, hoop_watch *watch, int fd);
 HOOP_API void hoop_watch_clear(hoop_watch *watch, unsigned flags);
+/* The same, but level-triggered, for descriptors on which others do the I/O: NOTIFY is called at
+ * each poll that finds FD ready for what INTEREST names (HOOP_READABLE | HOOP_WRITABLE), and
+ * takes the flags down itself. hoop_watch_change sets another interest; its errors leave the old
+ * one in force. */
+HOOP_API HOOP_MUST_CHECK int hoop_watch_start_level(hoop_loop *loop, hoop_watch *watch, int fd,
+                                                    unsigned interest);
+HOOP_API HOOP_MUST_CHECK int hoop_watch_change(hoop_loop *loop, hoop_watch *watch,
+                                               unsigned interest);
 /* Before the descriptor is closed. Safe at any moment, inside of NOTIFY too. */
 HOOP_API void hoop_watch_stop(hoop_loop *loop, hoop_watch *watch);
 

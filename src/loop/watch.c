@@ -25,26 +25,51 @@ static int poller_add(hoop_loop *loop, hoop_watch *watch)
     return rc;
 }
 
-/* ---- edge-triggered watches ---- */
+/* ---- watches ---- */
 
 void hoop_watch_init(hoop_watch *watch, void (*notify)(hoop_watch *, unsigned events))
 {
     *watch = (hoop_watch){.fd = -1, .notify = notify};
 }
 
-int hoop_watch_start(hoop_loop *loop, hoop_watch *watch, int fd)
+static int watch_start(hoop_loop *loop, hoop_watch *watch, int fd, bool edge, unsigned interest,
+                       const char *function)
 {
-    int rc = loop_check(loop, __func__);
+    int rc = loop_check(loop, function);
     if (rc < 0)
         return rc;
     assert(watch->fd == -1);
     watch->fd = fd;
-    watch->edge = true;
-    watch->interest = HOOP_READABLE | HOOP_WRITABLE;
+    watch->edge = edge;
+    watch->interest = interest;
     watch->ready = 0;
     rc = poller_add(loop, watch);
     if (rc < 0)
         watch->fd = -1;
+    return rc;
+}
+
+int hoop_watch_start(hoop_loop *loop, hoop_watch *watch, int fd)
+{
+    return watch_start(loop, watch, fd, true, HOOP_READABLE | HOOP_WRITABLE, __func__);
+}
+
+int hoop_watch_start_level(hoop_loop *loop, hoop_watch *watch, int fd, unsigned interest)
+{
+    return watch_start(loop, watch, fd, false, interest, __func__);
+}
+
+int hoop_watch_change(hoop_loop *loop, hoop_watch *watch, unsigned interest)
+{
+    int rc = loop_check(loop, __func__);
+    if (rc < 0)
+        return rc;
+    assert(watch->fd >= 0 && !watch->edge);
+    unsigned before = watch->interest;
+    watch->interest = interest;
+    rc = loop->poller.ops->change(&loop->poller, watch);
+    if (rc < 0)
+        watch->interest = before;
     return rc;
 }
 

@@ -225,11 +225,38 @@ static void stopping_after_the_loop_was_closed_touches_nobody_elses_poller(void 
     close_pair(ends);
 }
 
+static void a_level_watch_is_told_at_each_poll_of_what_it_asked_for(void **state)
+{
+    (void)state;
+    int ends[2];
+    open_pair(ends);
+    hoop_loop *loop = virtual_loop();
+    struct watched watched = {0};
+    hoop_watch_init(&watched.watch, note);
+    assert_int_equal(hoop_watch_start_level(loop, &watched.watch, ends[0], HOOP_READABLE), 0);
+    assert_int_equal(hoop_run_once(loop, 0), 0);
+    assert_int_equal(watched.notified, 0); /* it is writable, but nobody asked */
+    send_byte(ends[1]);
+    for (int i = 1; i <= 3; i++) {
+        assert_int_equal(hoop_run_once(loop, 0), 0);
+        assert_int_equal(watched.notified, i);
+    }
+    assert_int_equal(watched.events, HOOP_READABLE);
+    assert_int_equal(hoop_watch_change(loop, &watched.watch, HOOP_WRITABLE), 0);
+    watched.events = 0;
+    assert_int_equal(hoop_run_once(loop, 0), 0);
+    assert_int_equal(watched.events, HOOP_WRITABLE);
+    hoop_watch_stop(loop, &watched.watch);
+    hoop_close(loop);
+    close_pair(ends);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         BEHAVIOUR(news_raises_flags_and_is_told_once),
         BEHAVIOUR(a_cleared_flag_comes_up_with_the_next_news),
+        BEHAVIOUR(a_level_watch_is_told_at_each_poll_of_what_it_asked_for),
         BEHAVIOUR(the_other_end_going_away_is_readable),
         BEHAVIOUR(what_cannot_be_watched_says_why_and_can_be_tried_again),
         BEHAVIOUR(a_stopped_watch_hears_nothing_and_its_number_can_be_reused),
