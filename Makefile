@@ -56,7 +56,7 @@ bench: ## measures hoop beside other runtimes: make bench BENCH_ARGS=--quick
 
 format: ## makes the C sources look as check-lint wants
 	@tools/need.sh lint
-	@clang-format -i $$(find src include examples tests -name '*.[ch]')
+	@clang-format -i $$(find src include examples tests python -name '*.[ch]')
 
 clean: ## removes all that was built
 	@rm -rf build*/ .cache

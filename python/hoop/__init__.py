@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: MIT
+"""hoop: an event loop for asyncio, written in C.
+
+    hoop.run(main())                                              # instead of asyncio.run(main())
+    asyncio.run(main(), loop_factory=hoop.new_event_loop)         # Python 3.12 and newer
+    python -m hoop app.py                                         # an unmodified program
+"""
+
+from .loop import Loop
+from .running import new_event_loop, run
+
+__all__ = ["Loop", "new_event_loop", "run"]

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Which descriptors belong to transports: a table by number.
+ */
+#include "descriptors.h"
+
+static PyObject *transport_of(const loop_object *loop, int fd)
+{
+    return fd >= 0 && fd < loop->transport_capacity ? loop->transports[fd] : NULL;
+}
+
+static int grow(loop_object *loop, int fd)
+{
+    int capacity = loop->transport_capacity == 0 ? 64 : loop->transport_capacity;
+    while (capacity <= fd)
+        capacity *= 2;
+    PyObject **table = PyMem_Resize(loop->transports, PyObject *, capacity);
+    if (table == NULL) {
+        (void)PyErr_NoMemory();
+        return -1;
+    }
+    for (int i = loop->transport_capacity; i < capacity; i++)
+        table[i] = NULL;
+    loop->transports = table;
+    loop->transport_capacity = capacity;
+    return 0;
+}
+
+int descriptor_check_free(loop_object *loop, int fd)
+{
+    PyObject *transport = transport_of(loop, fd);
+    if (transport == NULL)
+        return 0;
+    PyErr_Format(PyExc_RuntimeError, "File descriptor %d is used by transport %R", fd, transport);
+    return -1;
+}
+
+int descriptor_claim(loop_object *loop, int fd, PyObject *transport)
+{
+    if (descriptor_check_free(loop, fd) < 0 ||
+        (fd >= loop->transport_capacity && grow(loop, fd) < 0))
+        return -1;
+    loop->transports[fd] = Py_NewRef(transport);
+    return 0;
+}
+
+void descriptor_release(loop_object *loop, int fd)
+{
+    PyObject *transport = transport_of(loop, fd);
+    if (transport != NULL) {
+        loop->transports[fd] = NULL;
+        Py_DECREF(transport);
+    }
+}
+
+int descriptors_traverse(loop_object *loop, visitproc visit, void *arg)
+{
+    for (int fd = 0; fd < loop->transport_capacity; fd++)
+        Py_VISIT(loop->transports[fd]);
+    return 0;
+}
+
+void descriptors_clear(loop_object *loop)
+{
+    /* The end of a transport may run a program's code. */
+    for (int fd = 0; fd < loop->transport_capacity; fd++)
+        descriptor_release(loop, fd);
+    PyMem_Free(loop->transports);
+    loop->transports = NULL;
+    loop->transport_capacity = 0;
+}

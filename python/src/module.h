@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the extension hoop._core holds once for each interpreter: its types, what it takes from
+ * other modules, and the names that it looks up. The struct, its making, traversal and clearing
+ * all come from the three lists below; nothing is kept in static variables.
+ */
+#ifndef MODULE_H
+#define MODULE_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "version.h"
+
+/* X(name, spec, base): the type NAME is made from `PyType_Spec SPEC` on top of BASE, a member of
+ * the state, or NULL. One that a base names stands before it. */
+#define CORE_TYPES(X) \
+    X(Handle, handle_spec, NULL) \
+    X(TimerHandle, timer_handle_spec, state->Handle) \
+    X(Loop, loop_spec, NULL)
+
+/* X(name, module, attribute) */
+#define CORE_IMPORTS(X) \
+    X(AsyncioHandle, "asyncio", "Handle") \
+    X(AsyncioTimerHandle, "asyncio", "TimerHandle") \
+    X(AsyncioFuture, "asyncio", "Future") \
+    X(AsyncioTask, "asyncio", "Task")
+
+/* X(name): the interned string "name", as state->name_NAME */
+#define CORE_NAMES(X) \
+    X(_create_task_by_factory) \
+    X(call_exception_handler) \
+    X(context) \
+    X(exception) \
+    X(handle) \
+    X(loop) \
+    X(message) \
+    X(source_traceback)
+
+struct core_state {
+#define MEMBER(name, ...) PyObject *name;
+    CORE_TYPES(MEMBER)
+    CORE_IMPORTS(MEMBER)
+#undef MEMBER
+#define MEMBER(name) PyObject *name_##name;
+    CORE_NAMES(MEMBER)
+#undef MEMBER
+    PyObject *loop_name; /* ("loop",): names of keyword arguments */
+};
+
+extern struct PyModuleDef core_module;
+
+/* The state that belongs to a type of this module, or to one that a program derived from it.
+ * NULL with an exception. */
+struct core_state *core_state_of(PyTypeObject *type);
+
+/* Calls FUNCTION of the package's own module hoop.MODULE: for what is seldom done and reads
+ * better in Python. A new reference, or NULL with an exception. */
+PyObject *call_python(const char *module, const char *function, const char *format, ...);
+
+#endif

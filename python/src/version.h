@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What later versions of Python offer, for those before: the only place that asks for the
+ * version of the interpreter.
+ */
+#ifndef VERSION_H
+#define VERSION_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#if PY_VERSION_HEX < 0x030C0000
+/* The exception that is being raised, normalised, with its traceback; a new reference or NULL. */
+static inline PyObject *PyErr_GetRaisedException(void)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (type == NULL)
+        return NULL;
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback != NULL)
+        PyException_SetTraceback(value, traceback);
+    Py_XDECREF(traceback);
+    Py_DECREF(type);
+    return value;
+}
+
+/* Takes EXCEPTION over. */
+static inline void PyErr_SetRaisedException(PyObject *exception)
+{
+    PyErr_Restore(Py_NewRef(Py_TYPE(exception)), exception, PyException_GetTraceback(exception));
+}
+#endif
+
+#endif
