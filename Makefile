@@ -10,11 +10,14 @@ MAKEFLAGS += --no-builtin-rules
 
 PREFIX ?= /usr/local
 BENCH_ARGS ?=
+PYTHON ?= python3
 # More options for `meson test`, such as a test's name: make test TESTS=api/call_soon
 TESTS ?=
 
 DEMOS = guide_call_soon guide_call_later guide_coroutine guide_ensure_future blocked_loop \
 	ten_thousand network
+
+PYTHON_DEMOS = guide_call_soon guide_call_later guide_coroutine guide_ensure_future
 
 RELEASE = --buildtype=release -Db_ndebug=true -Ddebug=true
 TESTED = -Dtests=true -Dwerror=true
@@ -22,7 +25,7 @@ RUN = tests/run.py
 # Checks of the sources themselves come out the same in each build: `make test` has them.
 IN_A_CHECK = --no-rebuild --no-suite sources $(TESTS)
 
-.PHONY: help build demo test install bench format clean
+.PHONY: help build demo test test-library test-python install bench format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{printf "make %-18s %s\n", $$1, $$2}'
@@ -32,15 +35,26 @@ build: ## the library and the examples, into build/
 	@tools/configure.sh build $(RELEASE)
 	@ninja -C build
 
-demo: build ## runs the examples, and shows when each line comes
-	@tools/need.sh demo
+demo: build ## runs the examples, in C and in Python, and shows when each line comes
+	@tools/need.sh demo python
 	@python3 tools/timestamps.py $(DEMOS:%=build/examples/%)
+	@python=$$(tools/python.sh $(PYTHON) run) && \
+		python3 tools/timestamps.py $(PYTHON_DEMOS:%="$$python examples/python/%.py")
 
-test: ## builds with asserts and runs all tests
+# TESTS chooses among the library's; the package's are run when nothing is chosen.
+test: ## builds and runs all tests, of the library and of the Python package
+	@tools/several.sh test-library $(if $(TESTS),,test-python)
+
+test-library: ## the library's tests alone, built with asserts
 	@tools/need.sh build test
 	@tools/configure.sh build-test --buildtype=debugoptimized $(TESTED)
 	@ninja -C build-test
 	@python3 $(RUN) build-test --no-rebuild $(TESTS)
+
+# make test-python PYTHON=python3.13 PYTEST='-k tls'
+test-python: ## builds the Python package for PYTHON (python3) and runs its tests
+	@tools/need.sh build python
+	@python=$$(tools/python.sh $(PYTHON)) && python3 $(RUN) --tap "$$python" -m pytest --tap-stream $(PYTEST)
 
 install: build ## into PREFIX (/usr/local), below DESTDIR
 	@meson configure build -Dprefix='$(abspath $(PREFIX))'

@@ -27,6 +27,10 @@ has_websockets() {
     return 1
 }
 
+python_header() {
+    python3 -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")'
+}
+
 # The clang runtime's package has clang's major version in its name.
 clang_runtime() {
     test -e "$(clang -print-file-name="libclang_rt.asan-$(uname -m).a")"
@@ -65,6 +69,11 @@ look() {
             need openssl has openssl
             need libwslay-dev test -e /usr/include/wslay/wslay.h
             need python3-websockets has_websockets
+            ;;
+        python)
+            need python3 has python3
+            need python3-venv python3 -c 'import ensurepip, venv'
+            need python3-dev python_header
             ;;
         clang-runtime)
             need "$(clang_runtime_package)" clang_runtime

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Runs programs one after another and shows when each line came: tools/timestamps.py PROGRAM...
+"""Runs programs one after another and shows when each line came: tools/timestamps.py COMMAND...
 
 Each printed line gets the time since its program's start in front, at the moment it comes. The exit status is 1 if a
 program failed.
 """
 
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -42,10 +43,11 @@ def timed_lines(command: list[str]) -> Iterator[tuple[float, str]]:
         os.close(terminal)
 
 
-def show(program: str) -> bool:
-    print(f"\n{os.path.basename(program)}", flush=True)
+def show(command: str) -> bool:
+    words = shlex.split(command)
+    print(f"\n{os.path.basename(words[-1])}", flush=True)
     try:
-        for seconds, line in timed_lines([program]):
+        for seconds, line in timed_lines(words):
             print(f"{seconds:6.2f} s  {line}", flush=True)
     except (OSError, subprocess.CalledProcessError) as failure:
         print(f"  FAILED: {failure}", flush=True)
@@ -54,4 +56,4 @@ def show(program: str) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(0 if all([show(program) for program in sys.argv[1:]]) else 1)
+    sys.exit(0 if all([show(command) for command in sys.argv[1:]]) else 1)

@@ -7,6 +7,8 @@
 """
 
 from .loop import Loop
+from .policy import EventLoopPolicy, install, uninstall
 from .running import new_event_loop, run
 
-__all__ = ["Loop", "new_event_loop", "run"]
+__all__ = ["EventLoopPolicy", "Loop", "install", "new_event_loop", "run", "uninstall"]
+__version__ = "0.1.0"
