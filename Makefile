@@ -161,9 +161,9 @@ check-aarch64: ## builds for aarch64 and runs all tests in an emulator
 	@python3 $(RUN) build-aarch64 $(IN_A_CHECK) --timeout-multiplier 10
 
 check-lint: ## clang-tidy and clang-format
-	@tools/need.sh build test lint
-	@tools/configure.sh build-test --buildtype=debugoptimized $(TESTED)
-	@python3 $(RUN) --tap python3 tools/lint.py build-test
+	@tools/need.sh build test python lint
+	@tools/configure.sh build-lint --buildtype=debugoptimized $(TESTED) -Dpython=true
+	@python3 $(RUN) --tap python3 tools/lint.py build-lint
 
 check-symbols: ## what an installation exports, and that programs can be built with it
 	@tools/need.sh build test

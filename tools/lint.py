@@ -20,8 +20,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from tap import Tap  # noqa: E402
 
-TIDY = ("src", "examples")
-FORMAT = ("src", "include", "examples", "tests")
+TIDY = ("src", "examples", "python")
+FORMAT = ("src", "include", "examples", "tests", "python")
 FORMAT_VERSION = 14  # other versions break some lines elsewhere
 
 

@@ -64,7 +64,7 @@ class ExceptionHandling(LoopPart):
 
     def _call_handler(self, handler: ExceptionHandler, context: dict[str, Any]) -> None:
         """In the context variables of what went wrong, if that is known."""
-        owner = context.get("task") or context.get("future") or context.get("handle")
+        owner: Any = context.get("task") or context.get("future") or context.get("handle")
         variables = owner.get_context() if hasattr(owner, "get_context") else None
         if variables is not None and hasattr(variables, "run"):
             variables.run(handler, self, context)

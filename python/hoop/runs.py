@@ -73,7 +73,8 @@ class Runs(LoopPart):
         """Runs until a future is done, or a coroutine, as a task; returns its result or raises its exception."""
         self._check_run()
         is_ours = not asyncio.isfuture(future)
-        waited: Any = asyncio.ensure_future(future, loop=self)
+        awaited: Any = future
+        waited: Any = asyncio.ensure_future(awaited, loop=self)
         if is_ours:
             # If it does not complete, an exception says so.
             waited._log_destroy_pending = False

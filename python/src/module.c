@@ -75,7 +75,7 @@ static int core_exec(PyObject *module)
     if (state->loop_name == NULL)
         return -1;
 #define MAKE(name, spec, base) \
-    if (make_type(module, &state->name, &spec, base) < 0) \
+    if (make_type(module, &state->name, &(spec), base) < 0) \
         return -1;
     CORE_TYPES(MAKE)
 #undef MAKE
