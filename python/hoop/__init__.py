@@ -6,9 +6,19 @@
     python -m hoop app.py                                         # an unmodified program
 """
 
+from .extensions import get_include, get_library
 from .loop import Loop
 from .policy import EventLoopPolicy, install, uninstall
 from .running import new_event_loop, run
 
-__all__ = ["EventLoopPolicy", "Loop", "install", "new_event_loop", "run", "uninstall"]
+__all__ = [
+    "EventLoopPolicy",
+    "Loop",
+    "get_include",
+    "get_library",
+    "install",
+    "new_event_loop",
+    "run",
+    "uninstall",
+]
 __version__ = "0.1.0"

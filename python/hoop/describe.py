@@ -70,3 +70,14 @@ def report_slow(owner: Any, seconds: float) -> None:
     task = getattr(getattr(owner, "_callback", None), "__self__", None)
     what = task if isinstance(task, asyncio.Task) else owner
     logger.warning("Executing %r took %.3f seconds", what, seconds)
+
+
+def report_core(
+    loop: asyncio.AbstractEventLoop, message: str, task: str | None, code: str | None, details: str | None
+) -> None:
+    """libhoop reports MESSAGE, about a task of C code with that name if there is one."""
+    context = {"message": f"libhoop: {message}"}
+    for key, value in (("coroutine", task), ("error", code), ("details", details)):
+        if value is not None:
+            context[key] = value
+    loop.call_exception_handler(context)

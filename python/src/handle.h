@@ -11,11 +11,12 @@
 #include "loop.h"
 
 typedef struct handle_object {
-    PyObject_HEAD struct work work; /* queued while it is due */
-    loop_object *loop;              /* owned */
-    PyObject *context;              /* owned: a contextvars.Context */
-    PyObject *callback;             /* owned; NULL once cancelled */
-    PyObject *arguments;            /* owned: nothing, the only argument, or a tuple of several */
+    PyObject_HEAD
+    struct work work;    /* queued while it is due */
+    loop_object *loop;   /* owned */
+    PyObject *context;   /* owned: a contextvars.Context */
+    PyObject *callback;  /* owned; NULL once cancelled */
+    PyObject *arguments; /* owned: nothing, the only argument, or a tuple of several */
     Py_ssize_t argument_count;
     PyObject *source_traceback; /* owned; debug mode: where it was made; or NULL */
     PyObject *description;      /* owned; its repr before it was cancelled, debug mode; or NULL */

@@ -10,8 +10,10 @@
 
 #include "descriptors.h"
 #include "link.h"
+#include "report.h"
 #include "run.h"
 #include "schedule.h"
+#include "spawn.h"
 #include "task.h"
 #include "threadsafe.h"
 #include "timer_handle.h"
@@ -65,6 +67,7 @@ static PyObject *loop_new(PyTypeObject *type, PyObject *args, PyObject *keywords
         return NULL;
     batch_init(loop);
     link_init(&loop->timers);
+    link_init(&loop->spawned);
     loop->closed = true;
     loop->slow_callback_duration = 0.1;
     loop->state = core_state_of(type);
@@ -78,7 +81,9 @@ static PyObject *loop_new(PyTypeObject *type, PyObject *args, PyObject *keywords
     }
     loop->core = hoop_loop_ref(core);
     loop->closed = false;
+    report_init(loop);
     run_init(loop);
+    spawn_init(loop);
     return (PyObject *)loop;
 
 failed:
@@ -94,6 +99,7 @@ static void close_core(loop_object *loop)
     threadsafe_clear(loop);
     timer_handles_clear(loop);
     descriptors_clear(loop);
+    spawn_clear(loop);
     batch_clear(loop);
 }
 
@@ -126,6 +132,8 @@ static int loop_traverse(PyObject *self, visitproc visit, void *arg)
         rc = timer_handles_traverse(loop, visit, arg);
     if (rc == 0)
         rc = descriptors_traverse(loop, visit, arg);
+    if (rc == 0)
+        rc = spawn_traverse(loop, visit, arg);
     if (rc == 0)
         rc = threadsafe_traverse(loop, visit, arg);
     return rc;

@@ -18,10 +18,11 @@
 #include "module.h"
 
 typedef struct loop_object {
-    PyObject_HEAD struct core_state *state; /* of the module; borrowed, the type keeps it */
-    hoop_loop *core;    /* a reference (hoop_loop_ref), valid until the object ends */
-    struct batch batch; /* what is to be done */
-    hoop_link timers;   /* timer_handle_object.pending: armed ones */
+    PyObject_HEAD
+    struct core_state *state; /* of the module; borrowed, the type keeps it */
+    hoop_loop *core;          /* a reference (hoop_loop_ref), valid until the object ends */
+    struct batch batch;       /* what is to be done */
+    hoop_link timers;         /* timer_handle_object.pending: armed ones */
     bool closed;
     bool running;
     bool debug;
@@ -36,6 +37,10 @@ typedef struct loop_object {
     /* The transports by descriptor: descriptors.c. */
     PyObject **transports; /* owned, with a reference to each; NULL where there is none */
     int transport_capacity;
+
+    /* Coroutines of libhoop that Python awaits: spawn.c. */
+    hoop_link spawned; /* spawned_object.running */
+    hoop_local local;  /* how the core's loop knows this one */
 
     /* What other threads scheduled: threadsafe.c. */
     pthread_mutex_t incoming_lock;

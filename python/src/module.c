@@ -7,6 +7,7 @@
 
 #include "handle.h"
 #include "loop.h"
+#include "spawn.h"
 #include "timer_handle.h"
 
 struct core_state *core_state_of(PyTypeObject *type)

@@ -17,7 +17,8 @@
 #define CORE_TYPES(X) \
     X(Handle, handle_spec, NULL) \
     X(TimerHandle, timer_handle_spec, state->Handle) \
-    X(Loop, loop_spec, NULL)
+    X(Loop, loop_spec, NULL) \
+    X(Spawned, spawned_spec, NULL)
 
 /* X(name, module, attribute) */
 #define CORE_IMPORTS(X) \

@@ -65,3 +65,38 @@ int report_slow(loop_object *loop, PyObject *owner, double seconds)
     (void)loop;
     return handler_result(call_python("describe", "report_slow", "(Od)", owner, seconds), owner);
 }
+
+/* ---- what libhoop reports ---- */
+
+struct core_report {
+    loop_object *loop;
+    const hoop_exception *exception;
+};
+
+/* On the thread's stack, as the interpreter wants it. */
+static void hand_on(void *arg)
+{
+    const struct core_report *report = arg;
+    const hoop_exception *exception = report->exception;
+    PyObject *earlier = PyErr_GetRaisedException();
+    const char *name = exception->task == NULL ? NULL : hoop_task_name(exception->task);
+    const char *code = exception->error == 0 ? NULL : hoop_error_name(exception->error);
+    PyObject *done = call_python("describe", "report_core", "(Oszzz)", (PyObject *)report->loop,
+                                 exception->message, name, code, exception->error_message);
+    if (handler_result(done, (PyObject *)report->loop) < 0)
+        loop_raise(report->loop);
+    if (earlier != NULL)
+        PyErr_SetRaisedException(earlier);
+}
+
+static void core_reports(hoop_loop *core, const hoop_exception *exception, void *arg)
+{
+    struct core_report report = {.loop = arg, .exception = exception};
+    (void)core;
+    hoop_call_on_thread_stack(hand_on, &report);
+}
+
+void report_init(loop_object *loop)
+{
+    hoop_set_exception_handler(loop->core, core_reports, loop);
+}

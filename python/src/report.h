@@ -18,6 +18,10 @@ int report_exception(loop_object *loop, const char *message, const char *name, P
 /* The same for a callback that failed: the message names it, as asyncio's does. */
 int report_handle(loop_object *loop, PyObject *handle);
 
+/* What libhoop has to report (a task of C code that nobody awaited, say) goes to the loop's exception
+ * handler as well. */
+void report_init(loop_object *loop);
+
 /* Debug mode: OWNER (a handle, a transport) took SECONDS. 0, or -1 as above. */
 int report_slow(loop_object *loop, PyObject *owner, double seconds);
 
