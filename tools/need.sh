@@ -90,6 +90,10 @@ look() {
             need libc6-dev-arm64-cross test -e /usr/aarch64-linux-gnu/include/stdio.h
             need qemu-user has qemu-aarch64
             ;;
+        debootstrap)
+            need debootstrap has debootstrap
+            need debian-archive-keyring test -e /usr/share/keyrings/debian-archive-keyring.gpg
+            ;;
         bench)
             need python3 has python3
             ;;
