@@ -54,7 +54,7 @@ def reroute(factory: CountedFactory) -> None:
         def __instancecheck__(cls, instance: object) -> bool:
             return isinstance(instance, asyncio.AbstractEventLoop)
 
-    asyncio.SelectorEventLoop = Rerouted("SelectorEventLoop", (), {})  # type: ignore[misc,assignment]
+    asyncio.SelectorEventLoop = Rerouted("SelectorEventLoop", (), {})  # type: ignore[assignment]
     if hasattr(asyncio, "EventLoop"):
         asyncio.EventLoop = asyncio.SelectorEventLoop
     policy: Any = asyncio.DefaultEventLoopPolicy
@@ -63,8 +63,7 @@ def reroute(factory: CountedFactory) -> None:
 
 def release_private_executor() -> None:
     """CPython's TestCase looks at `loop._default_executor` when a test is over; a loop need not have that."""
-    from test.test_asyncio import utils  # type: ignore[import-not-found,unused-ignore]
-
+    utils = importlib.import_module("test.test_asyncio.utils")
     close_private = utils.TestCase.close_loop
 
     def close_loop(loop: asyncio.AbstractEventLoop) -> None:
@@ -80,8 +79,7 @@ def release_private_executor() -> None:
 
 def allow_memory() -> None:
     """Tests that want gigabytes are skipped by CPython unless somebody says that they may have them."""
-    from test import support
-
+    support = importlib.import_module("test.support")
     support.set_memlimit("4G")
 
 
@@ -119,7 +117,7 @@ class Reporter(unittest.TestResult):
             self.send("end", test.id(), outcome=outcome, detail=detail, loops=0)
 
     def addError(self, test: unittest.TestCase, err: ExceptionInfo) -> None:
-        self.judge(test, "failed", "".join(traceback.format_exception(*err)))  # type: ignore[arg-type]
+        self.judge(test, "failed", "".join(traceback.format_exception(*err)))
 
     def addFailure(self, test: unittest.TestCase, err: ExceptionInfo) -> None:
         self.addError(test, err)
@@ -149,14 +147,14 @@ def flatten(suite: unittest.TestSuite) -> Iterator[unittest.TestCase]:
 
 
 def select(suite: unittest.TestSuite, only: list[str] | None, done: list[str]) -> unittest.TestSuite:
-    """The tests of `only` (None: all) that are not done yet."""
-    wanted = None if only is None else set(only)
+    """The tests that are in one of `only` (None: all) and are not done yet."""
+    wanted = None if only is None else tuple(f"{name}." for name in only)
     finished = set(done)
     return unittest.TestSuite(
         test
         for test in flatten(suite)
         if type(test).__name__ not in DUPLICATES
-        and (wanted is None or test.id() in wanted)
+        and (wanted is None or f"{test.id()}.".startswith(wanted))
         and test.id() not in finished
     )
 

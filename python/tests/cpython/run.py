@@ -13,8 +13,10 @@ here and now, which is tried. Prints TAP, and at the end what was not passed, an
 """
 
 import argparse
+import importlib
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -122,7 +124,7 @@ def run_module(loop: str, module: str, only: list[str] | None, limit: float) -> 
         if over and status == 0:
             return
         outcome = "hung" if status is None or "Timeout (" in log else "crashed"
-        name = running.removeprefix(PREFIX) or f"{module} (after its last test)"
+        name = running.removeprefix(PREFIX) or f"{module} (outside of its tests)"
         yield Result(name, outcome, f"exit status {status}\n{log}", 1)
         done.append(running)
         if over or (not running and len(done) == before + 1):
@@ -136,7 +138,10 @@ class Exceptions:
         with open(FOLDER / "exceptions.toml", "rb") as file:
             entries = tomllib.load(file).get("exception", [])
         self.reasons = {
-            entry["test"]: entry["reason"] for entry in entries if VERSION in entry.get("versions", [VERSION])
+            f"{entry['class']}.{test}": entry["reason"]
+            for entry in entries
+            if VERSION in entry.get("versions", [VERSION])
+            for test in entry["tests"]
         }
 
     def errors(self, results: dict[str, Result], modules: Iterable[str]) -> Iterator[Result]:
@@ -155,7 +160,8 @@ def on_asyncio(failed: list[Result], limit: float) -> dict[str, Result]:
     """How tests go on asyncio's own loop, in the same surroundings."""
     modules: dict[str, list[str]] = {}
     for result in failed:
-        modules.setdefault(result.test.partition(".")[0], []).append(PREFIX + result.test)
+        if (module := result.test.partition(".")[0]) in test_modules():
+            modules.setdefault(module, []).append(PREFIX + result.test)
     return {
         result.test: result
         for module, tests in modules.items()
@@ -163,9 +169,20 @@ def on_asyncio(failed: list[Result], limit: float) -> dict[str, Result]:
     }
 
 
-def last_line(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.strip()]
-    return lines[-1].strip() if lines else ""
+def essence(result: Result) -> str:
+    """What went wrong, in a line."""
+    lines = result.detail.splitlines()
+    if result.outcome == "failed":
+        # A traceback ends in a line that is not indented, below lines that are; its message may go on after that.
+        ends = [line for above, line in zip([""] + lines, lines) if above.startswith("  ") and line[:1].strip()]
+        return ends[-1] if ends else lines[-1] if lines else ""
+    if result.outcome == "skipped":
+        return result.detail
+    said = next((line for line in lines if "Assertion" in line or "Fatal Python error" in line), lines[0])
+    # faulthandler's stacks: of a crash the current thread's matters, of a hang the main thread's, which is the last.
+    stacks = re.findall(r"^(Current thread|Thread) 0x.*\n +(File .*)", result.detail, re.MULTILINE)
+    current = [frame for thread, frame in stacks if thread == "Current thread"] or [frame for _, frame in stacks[-1:]]
+    return f"{result.outcome}: {said}" + (f", in {current[0]}" if current else "")
 
 
 class Report:
@@ -190,9 +207,7 @@ class Report:
 
 
 def test_modules() -> list[str]:
-    import test.test_asyncio
-
-    folder = Path(test.test_asyncio.__path__[0])
+    folder = Path(importlib.import_module("test.test_asyncio").__path__[0])
     return sorted(path.stem for path in folder.glob("test_*.py"))
 
 
@@ -203,14 +218,13 @@ def run_all(loop: str, selected: list[str], limit: float, report: Report) -> dic
     for module in modules:
         if module not in test_modules():
             sys.exit(f"CPython {VERSION} has no tests named {module}")
-        for result in run_module(loop, module, None, limit):
-            if selected and not any(f"{result.test}.".startswith(f"{name}.") for name in selected):
-                continue
+        only = [PREFIX + name for name in selected if name.partition(".")[0] == module]
+        for result in run_module(loop, module, only or None, limit):
             results[result.test] = result
             if result.outcome == "passed" and result.loops:
                 report.say("passed", result.test)
             elif result.is_bad:
-                print(f"# {result.outcome}: {result.test}: {last_line(result.detail)}", flush=True)
+                print(f"# {result.test}: {essence(result)}", flush=True)
     return results
 
 
@@ -229,10 +243,10 @@ def conclude(results: dict[str, Result], limit: float, loop: str, report: Report
         report.say("skipped", result.test, f"fails: {exceptions.reasons[result.test]}")
     for result in others:
         if result.test in native and native[result.test].is_bad:
-            why = f"fails on asyncio's own loop here, too: {last_line(native[result.test].detail)}"
+            why = f"fails on asyncio's own loop here, too: {essence(native[result.test])}"
             report.say("skipped", result.test, why)
         else:
-            report.say("failed", result.test, f"{result.outcome}: {last_line(result.detail)}")
+            report.say("failed", result.test, essence(result))
             report.explain(result.detail)
     for error in exceptions.errors(results, {name.partition(".")[0] for name in results}):
         report.say("failed", error.test, error.detail)
