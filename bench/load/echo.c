@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Each connection sends a message, waits until all of it has come back, compares it, and sends
- * the next one. Messages are lines: letters, and a line feed at the end. The first ones tell
- * the connection's number and the message's, so that no answer passes for another.
+ * the next one. A message is a line, or several of the same length: letters, and a line feed at
+ * the end. The first letters tell the connection's number and the message's, so that no answer
+ * passes for another.
  *
  * Also here, with the same connections: one that sends as fast as it can to a server that
  * answers nothing.
@@ -70,16 +71,19 @@ static void talker_open(struct talker *talker, const struct load_options *option
     uint64_t state = (uint64_t)index + 1;
     talker->message = bench_calloc(options->size, 1);
     talker->answer = bench_calloc(options->size, 1);
+    size_t line = options->size / (size_t)options->lines;
     for (size_t i = 0; i < options->size; i++)
-        talker->message[i] = (char)('a' + bench_random(&state) % 26);
-    talker->message[options->size - 1] = '\n';
+        talker->message[i] = (i + 1) % line == 0 ? '\n' : (char)('a' + bench_random(&state) % 26);
     talker->number = (uint64_t)index << 40;
     connection_open(&talker->connection, options->address);
 }
 
 void load_echo(const struct load_options *options)
 {
-    bench_require(options->size > NUMBER_LEN, "a message has 17 bytes at least");
+    bench_require(options->lines > 0 && options->size % (size_t)options->lines == 0,
+                  "the lines of a message are of the same length");
+    bench_require(options->size / (size_t)options->lines > NUMBER_LEN,
+                  "a line has 17 bytes at least");
     struct talker *talkers = bench_calloc((size_t)options->connections, sizeof *talkers);
     int poller = epoll_create1(EPOLL_CLOEXEC);
     for (int i = 0; i < options->connections; i++) {
@@ -95,7 +99,7 @@ void load_echo(const struct load_options *options)
         struct epoll_event events[EVENTS];
         int ready = epoll_wait(poller, events, EVENTS, 0);
         for (int i = 0; i < ready; i++)
-            count += talker_turn(events[i].data.ptr, options->size);
+            count += talker_turn(events[i].data.ptr, options->size) * (uint64_t)options->lines;
     } while (meter_goes_on(&meter, count));
     meter_print(&meter, 0);
 }

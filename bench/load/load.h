@@ -21,6 +21,7 @@ struct load_options {
     pid_t server;        /* whose processor time counts */
     int connections;
     size_t size;    /* bytes of a message */
+    int lines;      /* of a message; each is an operation */
     int window;     /* datagrams of one socket that are under way at once */
     double warm;    /* seconds before the measurement */
     double seconds; /* of the measurement */
@@ -69,5 +70,6 @@ void load_echo(const struct load_options *options);
 void load_udp(const struct load_options *options);
 void load_accept(const struct load_options *options);
 void load_sink(const struct load_options *options);
+void load_http(const struct load_options *options);
 
 #endif

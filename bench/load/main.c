@@ -4,7 +4,7 @@
  *
  *     load MODE ADDRESS PID [NAME=VALUE ...]
  *
- * MODE is echo, sink, udp or accept. The names are those of struct load_options, and cpu, the
+ * MODE is echo, sink, udp, accept or http. The names are those of struct load_options, and cpu, the
  * processor to keep to (the last one). Prints one line:
  *
  *     {"value":3512.4,"unit":"ns","rate":245000.0,"busy":0.98,"lost":0}
@@ -28,6 +28,8 @@ static void option_set(struct load_options *options, size_t *cpu, char *word)
         options->connections = atoi(value);
     else if (is_word(word, "size"))
         options->size = (size_t)atol(value);
+    else if (is_word(word, "lines"))
+        options->lines = atoi(value);
     else if (is_word(word, "window"))
         options->window = atoi(value);
     else if (is_word(word, "warm"))
@@ -46,7 +48,9 @@ int main(int argc, char **argv)
         const char *name;
         void (*run)(const struct load_options *options);
     } modes[] = {
-        {"echo", load_echo}, {"sink", load_sink}, {"udp", load_udp}, {"accept", load_accept}};
+        {"echo", load_echo},     {"sink", load_sink}, {"udp", load_udp},
+        {"accept", load_accept}, {"http", load_http},
+    };
 
     bench_require(argc >= 4, "usage: load MODE ADDRESS PID [NAME=VALUE ...]");
     struct load_options options = {
@@ -54,6 +58,7 @@ int main(int argc, char **argv)
         .server = (pid_t)atoi(argv[3]),
         .connections = 1,
         .size = 1024,
+        .lines = 1,
         .window = 1,
         .warm = 0.4,
         .seconds = 1.8,
