@@ -31,6 +31,7 @@ LABELS = {  # in the order of the bars
     "tokio": "Tokio",
     "go": "Go",
     "libuv": "libuv",
+    "uvloop": "uvloop",
     "asyncio": "asyncio",
     "bare": "bare",
 }
@@ -39,6 +40,7 @@ COLOURS = {
     "tokio": "#8f8ab8",
     "go": "#62a8c9",
     "libuv": "#87b38d",
+    "uvloop": "#87b38d",
     "asyncio": "#d9b44a",
     "bare": "#b9b9b2",
 }
@@ -141,9 +143,9 @@ def _header(record: dict) -> list[str]:
     machine = record["machine"]
     peers = [LABELS[name] for name in LABELS if name in record["peers"] and name not in (HOOP, FLOOR)]
     title = (
-        f"libhoop against {', '.join(peers[:-1])} and {peers[-1]}"
+        f"{record['subject']} against {', '.join(peers[:-1])} and {peers[-1]}"
         if len(peers) > 1
-        else " against ".join(["libhoop", *peers])
+        else " against ".join([record["subject"], *peers])
     )
     lines = [
         f"Medians of {record['repeats']} interleaved runs; thin lines go from the smallest to the largest figure. "

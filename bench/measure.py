@@ -10,10 +10,9 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from network import Network
-from peers import Failed, Peer
+from peers import Command, Failed, Peer
 from rows import Row
 
 TIMEOUT_SECONDS = 300
@@ -30,9 +29,9 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _output_of(program: Path, word: str) -> str:
+def _output_of(program: Command, word: str) -> str:
     try:
-        done = subprocess.run([program, word], capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+        done = subprocess.run([*program, word], capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
         raise Failed(f"{word}: no answer in {TIMEOUT_SECONDS} s") from None
     except OSError as error:
@@ -43,7 +42,7 @@ def _output_of(program: Path, word: str) -> str:
     return done.stdout
 
 
-def _programs_of(peer: Peer, rows: Sequence[Row]) -> dict[str, Path]:
+def _programs_of(peer: Peer, rows: Sequence[Row]) -> dict[str, Command]:
     """By row, which of the peer's programs has it."""
     found = {}
     for program in (peer.program, *peer.others):
@@ -52,7 +51,7 @@ def _programs_of(peer: Peer, rows: Sequence[Row]) -> dict[str, Path]:
     return found
 
 
-def run_row(program: Path, row: Row) -> float:
+def run_row(program: Command, row: Row) -> float:
     output = _output_of(program, row.name)
     try:
         answer = json.loads(output)
@@ -81,7 +80,7 @@ def measure(
         say(f"*** {peer.name} FAILED: {error}")
         result.failures.setdefault(peer.name, []).append(str(error))
 
-    def run(peer: Peer, row: Row, program: Path) -> None:
+    def run(peer: Peer, row: Row, program: Command) -> None:
         if row.load is None:
             value = run_row(program, row)
         else:
@@ -89,7 +88,7 @@ def measure(
             result.rates[row.name].setdefault(peer.name, []).append(rate)
         result.figures[row.name].setdefault(peer.name, []).append(value)
 
-    programs: dict[str, dict[str, Path]] = {}
+    programs: dict[str, dict[str, Command]] = {}
     for peer in peers:
         try:
             programs[peer.name] = _programs_of(peer, rows)

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from peers import Failed
+from peers import Command, Failed
 from rows import Row
 
 READY_SECONDS = 10
@@ -56,7 +56,7 @@ class Network:
         processors = sorted(os.sched_getaffinity(0))
         self.server_processor, self.load_processor = processors[0], processors[-1]
 
-    def run(self, program: Path, row: Row) -> tuple[float, float]:
+    def run(self, program: Command, row: Row) -> tuple[float, float]:
         """The row's figure, and the operations a second."""
         with tempfile.TemporaryDirectory(prefix="hoop-bench-") as folder:
             address = str(Path(folder) / "socket") if row.load.transport == "unix" else _free_port()
@@ -67,12 +67,12 @@ class Network:
                 return self._measure(row, f"{row.load.transport}:{address}", pid)
 
     @contextmanager
-    def _server(self, program: Path, words: Sequence[str], row: Row) -> Iterator[int]:
+    def _server(self, program: Command, words: Sequence[str], row: Row) -> Iterator[int]:
         """Runs the server, for as long as it takes to measure it."""
         with tempfile.TemporaryFile("w+") as errors:
             try:
                 server = subprocess.Popen(
-                    ["taskset", "-c", str(self.server_processor), program, *words],
+                    ["taskset", "-c", str(self.server_processor), *program, *words],
                     stdout=subprocess.PIPE,
                     stderr=errors,
                 )

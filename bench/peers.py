@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The programs that are compared: how each is built, and which version it is.
+"""The programs that the table of C compares: how each is built, and which version it is.
 
 A peer that cannot be had here raises Skipped with the reason. Build output goes to build-bench/ at the root of the
 repository. hoop's own program is built by Meson, not here.
@@ -18,6 +18,7 @@ BENCH = Path(__file__).resolve().parent
 ROOT = BENCH.parent
 BUILD = ROOT / "build-bench"
 HOOP_HOLD = "hold/hoop_hold"  # beside the folder of hoop's program, or in it
+COMMIT = "HOOP_BENCH_COMMIT"  # says which, to a run in a system that may have no git
 HOOP_PROGRAMS = (ROOT / "build/bench/hoop_bench", ROOT / "build/bench/hoop/hoop_bench")
 
 
@@ -29,15 +30,18 @@ class Failed(Exception):
     """A program did not do what its contract says."""
 
 
+Command = tuple[str | Path, ...]  # a program, and the arguments that always come first
+
+
 @dataclass(frozen=True)
 class Peer:
     name: str
-    program: Path
+    program: Command
     version: str
-    others: tuple[Path, ...] = ()  # more programs, with rows of their own
+    others: tuple[Command, ...] = ()  # more programs, with rows of their own
 
 
-def _run(command: list[str], cwd: Path = BENCH) -> str:
+def run_tool(command: list[str], cwd: Path = BENCH) -> str:
     """Runs a command and returns what it printed. A command that fails skips the peer."""
     environment = os.environ | {"GOTOOLCHAIN": "local"}
     try:
@@ -62,49 +66,49 @@ def _compile(name: str, libraries: list[str]) -> tuple[Path, str]:
     program = BUILD / name
     flags = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-pthread"]
     sources = sorted(str(path) for path in (BENCH / name).glob("*.c"))
-    _run([compiler, *flags, *sources, "-o", str(program), *libraries])
-    return program, _run([compiler, "--version"]).splitlines()[0]
+    run_tool([compiler, *flags, *sources, "-o", str(program), *libraries])
+    return program, run_tool([compiler, "--version"]).splitlines()[0]
 
 
 def _flags_of(package: str) -> list[str]:
     """What a compiler and a linker must be told about an installed library."""
     try:
-        return _run([_need("pkg-config"), "--cflags", "--libs", package]).split()
+        return run_tool([_need("pkg-config"), "--cflags", "--libs", package]).split()
     except Skipped:
         raise Skipped(f"the development files of {package} are not installed") from None
 
 
 def _build_bare() -> Peer:
     program, compiler = _compile("bare", _flags_of("openssl"))
-    return Peer("bare", program, f"plain C, {compiler}")
+    return Peer("bare", (program,), f"plain C, {compiler}")
 
 
 def _build_libuv() -> Peer:
     program, compiler = _compile("libuv", _flags_of("libuv"))
-    version = _run(["pkg-config", "--modversion", "libuv"])
-    return Peer("libuv", program, f"libuv {version}, {compiler}")
+    version = run_tool(["pkg-config", "--modversion", "libuv"])
+    return Peer("libuv", (program,), f"libuv {version}, {compiler}")
 
 
 def _build_go() -> Peer:
     program = BUILD / "go_bench"
-    _run([_need("go"), "build", "-o", str(program), "."], cwd=BENCH / "go")
-    return Peer("go", program, _run(["go", "env", "GOVERSION"]))
+    run_tool([_need("go"), "build", "-o", str(program), "."], cwd=BENCH / "go")
+    return Peer("go", (program,), run_tool(["go", "env", "GOVERSION"]))
 
 
 def _build_tokio() -> Peer:
     folder = BENCH / "tokio"
     target = BUILD / "tokio"
-    _run([_need("cargo"), "build", "--release", "--target-dir", str(target)], cwd=folder)
+    run_tool([_need("cargo"), "build", "--release", "--target-dir", str(target)], cwd=folder)
     lock = (folder / "Cargo.lock").read_text()
     version = re.search(r'name = "tokio"\nversion = "([^"]+)"', lock)
-    rust = _run(["rustc", "--version"])
-    return Peer("tokio", target / "release" / "hoop-bench-tokio", f"tokio {version[1] if version else '?'}, {rust}")
+    rust = run_tool(["rustc", "--version"])
+    return Peer("tokio", (target / "release" / "hoop-bench-tokio",), f"tokio {version[1] if version else '?'}, {rust}")
 
 
 def _find_asyncio() -> Peer:
     """Nothing to be built: a script, and the Python that it finds."""
-    version = _run([_need("python3"), "--version"])
-    return Peer("asyncio", BENCH / "python" / "asyncio_bench.py", f"asyncio of {version}")
+    version = run_tool([_need("python3"), "--version"])
+    return Peer("asyncio", (BENCH / "python" / "asyncio_bench.py",), f"asyncio of {version}")
 
 
 BUILDERS: dict[str, Callable[[], Peer]] = {
@@ -118,16 +122,10 @@ BUILDERS: dict[str, Callable[[], Peer]] = {
 
 def build_load() -> Path:
     """The load generator, which is no peer."""
-    BUILD.mkdir(exist_ok=True)
     return _compile("load", _flags_of("openssl"))[0]
 
 
-def build(name: str) -> Peer:
-    BUILD.mkdir(exist_ok=True)
-    return BUILDERS[name]()
-
-
-def _meson_options(program: Path) -> str:
+def meson_options(program: Path) -> str:
     """How Meson built a program that lies in its build folder: "release, no asserts", say."""
     for folder in program.parents:
         described = folder / "meson-info" / "intro-buildoptions.json"
@@ -142,15 +140,21 @@ def _meson_options(program: Path) -> str:
     return "built in a way not known"
 
 
+def commit() -> str:
+    """The commit that is checked out, with a + if something was changed since."""
+    if COMMIT in os.environ:
+        return os.environ[COMMIT]
+    try:
+        return run_tool(["git", "describe", "--always", "--dirty=+"], cwd=ROOT)
+    except (Skipped, OSError):
+        return "no commit"
+
+
 def find_hoop(wanted: Path | None) -> Peer:
     """hoop's own program. Its version is the commit that is checked out, and how it was built."""
     candidates = HOOP_PROGRAMS if wanted is None else (wanted,)
     program = next((path.resolve() for path in candidates if path.is_file()), None)
     if program is None:
         raise Skipped("its program is not built (run the build first, or name it with --hoop PATH)")
-    try:
-        version = _run(["git", "describe", "--always", "--dirty=+"], cwd=ROOT)
-    except (Skipped, OSError):
-        version = "no commit"
-    others = tuple(path for folder in program.parents[:2] if (path := folder / HOOP_HOLD).is_file())
-    return Peer("hoop", program, f"{version}, {_meson_options(program)}", others)
+    others = tuple((path,) for folder in program.parents[:2] if (path := folder / HOOP_HOLD).is_file())
+    return Peer("hoop", (program,), f"{commit()}, {meson_options(program)}", others)

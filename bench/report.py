@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a run found: the record that goes into c.json, and the table on the terminal.
+"""What a run found: the record that goes into a file, and the table on the terminal.
 
 The record is plain data, so that the chart can be drawn again from the file. It names no host, no user and no path.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 import rows as rows_module
 from measure import Measurements
 from peers import Peer
-from rows import Row
+from rows import FLOOR, Row
 
 
 def _processor() -> str:
@@ -50,9 +50,15 @@ def _row_record(row: Row, figures: dict[str, list[float]], rates: dict[str, list
 
 
 def make_record(
-    rows: Sequence[Row], peers: Sequence[Peer], skipped: Sequence[str], measured: Measurements, repeats: int
+    subject: str,
+    rows: Sequence[Row],
+    peers: Sequence[Peer],
+    skipped: Sequence[str],
+    measured: Measurements,
+    repeats: int,
 ) -> dict:
     return {
+        "subject": subject,
         "date": datetime.date.today().isoformat(),
         "machine": _machine(),
         "repeats": repeats,
@@ -96,21 +102,20 @@ def _lines_of(name: str, row: dict, peers: Sequence[str]) -> list[list[str]]:
         upper.append(number(row["medians"][peer]) if figures else "-")
         lower.append(f"{number(min(figures))}–{number(max(figures))}" if figures else "")
     best = f"{_ratio(row['to_best'])} {row['best_peer']}" if row["to_best"] is not None else ""
-    upper += [best, _ratio(row["to_floor"]), row["target"] or "", row["verdict"] or ""]
-    lower += [""] * 4
+    upper += [best, *([_ratio(row["to_floor"])] if FLOOR in peers else []), row["target"] or "", row["verdict"] or ""]
     lines = [upper, lower]
     if row["rates"]:
-        lines.append(["", *(rate(row, peer) for peer in peers), "", "", "", ""])
+        lines.append(["", *(rate(row, peer) for peer in peers)])
     return lines
 
 
 def table(record: dict) -> str:
     """The record as an aligned table: names to the left, figures to the right."""
     peers = list(record["peers"])
-    head = ["row", *peers, "hoop/best", "hoop/bare", "target", "verdict"]
+    head = ["row", *peers, "hoop/best", *(["hoop/bare"] if FLOOR in peers else []), "target", "verdict"]
     lines = [head]
     for name, row in record["rows"].items():
-        lines += _lines_of(name, row, peers)
+        lines += [line + [""] * (len(head) - len(line)) for line in _lines_of(name, row, peers)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     is_figure = range(1, len(peers) + 1)
 

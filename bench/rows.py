@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The rows of the benchmark, their targets, and the verdict on hoop's figure.
+"""What a row is; the rows of the table of C, their targets, and the verdict on hoop's figure.
 
 A smaller figure is better in every row. README.md says how each row is measured.
 
@@ -21,6 +21,7 @@ class Target:
     limit: float | None = None  # in the row's unit
     times_floor: float | None = None
     ahead: bool = False  # of every peer
+    times_less: float | None = None  # than the best peer
 
     def __str__(self) -> str:
         parts = []
@@ -30,6 +31,8 @@ class Target:
             parts.append(f"≤ {self.times_floor:g} × {FLOOR}")
         if self.ahead:
             parts.append("ahead")
+        if self.times_less is not None:
+            parts.append(f"≤ {1 / self.times_less:.2f} × best")
         return ", ".join(parts)
 
 
@@ -132,12 +135,18 @@ class Judgement:
     verdict: str | None  # "met", "tie", "missed"; None without a target or without the figures it needs
 
 
+def peers_of(medians: dict[str, float]) -> dict[str, float]:
+    return {name: figure for name, figure in medians.items() if name not in (HOOP, FLOOR)}
+
+
 def target_value(row: Row, medians: dict[str, float]) -> float | None:
     """The row's target as a figure in its unit, if it has one."""
     if row.target.limit is not None:
         return row.target.limit
     if row.target.times_floor is not None and FLOOR in medians:
         return row.target.times_floor * medians[FLOOR]
+    if row.target.times_less is not None and (peers := peers_of(medians)):
+        return min(peers.values()) / row.target.times_less
     return None
 
 
@@ -155,7 +164,7 @@ def _verdict_ahead(figure: float, best: float, tie: float) -> str:
 
 def judge(row: Row, medians: dict[str, float]) -> Judgement:
     """Compares hoop's median with the others' and with the target. The worst of the target's conditions counts."""
-    peers = {name: figure for name, figure in medians.items() if name not in (HOOP, FLOOR)}
+    peers = peers_of(medians)
     best = min(peers, key=peers.__getitem__, default=None)
     if HOOP not in medians:
         return Judgement(best, None, None, None)

@@ -53,7 +53,7 @@ def gather(arguments: argparse.Namespace) -> tuple[list[Peer], list[str]]:
     found, skipped = [], []
     for name in [HOOP, *wanted]:
         try:
-            found.append(peers_module.find_hoop(arguments.hoop) if name == HOOP else peers_module.build(name))
+            found.append(peers_module.find_hoop(arguments.hoop) if name == HOOP else peers_module.BUILDERS[name]())
             say(f"{name}: {found[-1].version}")
         except Skipped as reason:
             skipped.append(name)
@@ -81,6 +81,7 @@ def write(record: dict, folder: Path) -> None:
 
 def main() -> int:
     arguments = parse_arguments()
+    peers_module.BUILD.mkdir(exist_ok=True)
     load = os.getloadavg()[0]  # before the compilers add theirs
     found, skipped = gather(arguments)
     if not found:
@@ -90,7 +91,7 @@ def main() -> int:
         say(f"*** this machine is busy (load {load:.1f}): expect noise")
     rows = [row for row in ROWS if arguments.rows is None or row.name in arguments.rows]
     measured = measure(found, rows, arguments.repeats, prepare_network(rows, arguments.quick))
-    record = report.make_record(rows, found, skipped, measured, arguments.repeats)
+    record = report.make_record("libhoop", rows, found, skipped, measured, arguments.repeats)
     print(report.table(record))
     write(record, results_folder(arguments))
     return 1 if HOOP in measured.failures else 0

@@ -14,13 +14,14 @@ import chart
 import report
 from measure import Measurements, measure
 from network import Network
-from peers import BENCH, Peer
+from peers import BENCH, Command, Peer
 from rows import ROWS, Load, Row, Target, judge
 
 NS_ROW = Row("yield", "yield", "ns", Target(limit=12, ahead=True))
 TIMER_ROW = Row("timer_insert", "arm a timer", "ns", Target(times_floor=1.5))
 NETWORK_ROW = Row("tcp_1", "echo", "ns", Target(), "request", Load("tcp", "echo", ("connections=1",)))
 MEMORY_ROW = Row("memory_unstarted", "memory", "B", Target(limit=256))
+TIMES_ROW = Row("call_soon", "call_soon", "ns", Target(times_less=2))
 
 
 class Verdicts(unittest.TestCase):
@@ -46,17 +47,24 @@ class Verdicts(unittest.TestCase):
         self.assertEqual((judgement.best_peer, judgement.to_best, judgement.to_floor), ("libuv", 0.14, 1.4))
         self.assertEqual(judgement.verdict, "met")
 
+    def test_so_many_times_less_than_the_best_peer(self):
+        self.assertEqual(self.verdict(TIMES_ROW, hoop=50, uvloop=100, asyncio=400), "met")
+        self.assertEqual(self.verdict(TIMES_ROW, hoop=54, uvloop=100, asyncio=400), "tie")
+        self.assertEqual(self.verdict(TIMES_ROW, hoop=56, uvloop=100, asyncio=400), "missed")
+        self.assertEqual(str(TIMES_ROW.target), "≤ 0.50 × best")
+        self.assertIsNone(self.verdict(TIMES_ROW, hoop=50))
+
     def test_no_verdict_without_the_figures_it_needs(self):
         self.assertIsNone(self.verdict(TIMER_ROW, hoop=14, go=200))
         self.assertIsNone(self.verdict(NS_ROW, go=50))
 
 
 class WithPrograms(unittest.TestCase):
-    def program(self, script: str) -> Path:
+    def program(self, script: str) -> Command:
         program = Path(self.enterContext(tempfile.TemporaryDirectory())) / "program"
         program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o755)
-        return program
+        return (program,)
 
 
 class Programs(WithPrograms):
@@ -99,7 +107,7 @@ class TheNetwork(WithPrograms):
 
     def measure(self, server: str, load: str) -> Measurements:
         folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
-        network = Network(self.program(load), folder)
+        network = Network(self.program(load)[0], folder)
         with contextlib.redirect_stderr(io.StringIO()):
             return measure([Peer("go", self.program(server), "1")], [NS_ROW, NETWORK_ROW], 2, network)
 
@@ -130,10 +138,10 @@ class TheNetwork(WithPrograms):
 
 class Report(unittest.TestCase):
     def record(self) -> dict:
-        peers = [Peer(name, Path(name), "1.2.3, compiler") for name in chart.LABELS]
+        peers = [Peer(name, (name,), "1.2.3, compiler") for name in chart.LABELS]
         figures = {row.name: {peer.name: [5000.0, 7.5, 2.25] for peer in peers} for row in ROWS}
         rates = {row.name: {peer.name: [250e3, 3e6] for peer in peers} for row in ROWS if row.load}
-        return report.make_record(ROWS, peers, [], Measurements(figures, rates), repeats=3)
+        return report.make_record("libhoop", ROWS, peers, [], Measurements(figures, rates), repeats=3)
 
     def test_the_chart_is_xml_and_stays_inside_its_width(self):
         for element in ElementTree.fromstring(chart.draw(self.record())).iter():
@@ -143,6 +151,14 @@ class Report(unittest.TestCase):
     def test_the_table_has_two_lines_a_row_under_its_head_and_one_more_for_rates(self):
         with_rates = [row for row in ROWS if row.load]
         self.assertEqual(len(report.table(self.record()).splitlines()), 1 + 2 * len(ROWS) + len(with_rates))
+
+    def test_without_a_floor_there_is_no_column_for_it(self):
+        peers = [Peer(name, (name,), "1.2.3") for name in ("hoop", "uvloop")]
+        measured = Measurements({"call_soon": {"hoop": [50.0], "uvloop": [100.0]}})
+        record = report.make_record("hoop", [TIMES_ROW], peers, [], measured, repeats=1)
+        upper = report.table(record).splitlines()[1]
+        self.assertEqual(re.split(r" {2,}", upper), ["call_soon", "50.0", "100", "0.50 uvloop", "≤ 0.50 × best", "met"])
+        self.assertIn("target ≤ 0.50 × best", chart.draw(record))
 
     def test_a_rate_is_brief(self):
         row = {"rates": {"hoop": 243210.0}, "per": "request"}
