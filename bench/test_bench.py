@@ -1,21 +1,40 @@
 # SPDX-License-Identifier: MIT
 """Tests of the benchmark's own machinery: `python3 bench/test_bench.py`. They build and measure nothing."""
 
+import asyncio
 import contextlib
 import io
 import re
 import shutil
+import socket
+import ssl
+import subprocess
+import sys
 import tempfile
 import unittest
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from unittest import mock
 
 import chart
+import loops
 import report
 from measure import Measurements, measure
-from network import Network
+from network import Network, make_certificate
 from peers import BENCH, Command, Peer
+from python_rows import PYTHON_ROWS
 from rows import ROWS, Load, Row, Target, judge
+
+sys.path.append(str(loops.PROGRAM.parent))
+
+import callbacks
+import loop_bench
+import memory
+import outside
+import servers
+import sync
+import tasks
 
 NS_ROW = Row("yield", "yield", "ns", Target(limit=12, ahead=True))
 TIMER_ROW = Row("timer_insert", "arm a timer", "ns", Target(times_floor=1.5))
@@ -226,6 +245,80 @@ class Names(unittest.TestCase):
     def test_each_row_is_explained(self):
         headings = re.findall(r"^### (.+)$", (BENCH / "README.md").read_text(), re.MULTILINE)
         self.assertCountEqual(re.findall(r"`(\w+)`", " ".join(headings)), [row.name for row in ROWS])
+
+
+class PythonTable(unittest.TestCase):
+    """The program of the table of Python, on asyncio's own loop, and the names that are repeated."""
+
+    def test_the_program_has_each_row(self):
+        units = {row.name: row.unit for row in PYTHON_ROWS if not row.load}
+        self.assertEqual({row.name: row.unit for row in loop_bench.ROWS.values()}, units)
+        self.assertEqual(servers.KINDS.keys(), {row.load.serve for row in PYTHON_ROWS if row.load})
+
+    def test_each_row_is_explained(self):
+        headings = re.findall(r"^### (.+)$", (BENCH / "python" / "README.md").read_text(), re.MULTILINE)
+        self.assertCountEqual(re.findall(r"`(\w+)`", " ".join(headings)), [row.name for row in PYTHON_ROWS])
+
+    def test_each_row_can_be_done(self):
+        async def timed_briefly(work: Callable[[int], Awaitable[None]], rounds: int) -> float:
+            await work(rounds // 100)
+            return 1.0
+
+        # Sizes that take a moment. The process may have room for all that the rows of memory make: no figure of theirs.
+        sizes = {(callbacks, "TIMERS"): 10_000, (outside, "PARENT_MEMORY"): 1, (memory, "TASKS"): 5000}
+        sizes |= {(memory, "EARLIER"): 1, (memory, "CONNECTIONS"): 100}
+        with contextlib.ExitStack() as stack:
+            for (module, name), size in sizes.items():
+                stack.enter_context(mock.patch.object(module, name, size))
+            for module in (callbacks, tasks, sync, outside):
+                stack.enter_context(mock.patch.object(module, "timed", timed_briefly))
+            for row in loop_bench.ROWS.values():
+                with self.subTest(row.name):
+                    self.assertGreaterEqual(asyncio.run(row.measure()), 0 if row.unit == "B" else 1)
+
+    @contextlib.contextmanager
+    def server(self, kind: str, address: str, *more: str) -> Iterator[None]:
+        command = [sys.executable, loops.PROGRAM, "asyncio", "serve", kind, address, *more]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+            try:
+                self.assertEqual(server.stdout.readline(), "ready\n")
+                yield
+            finally:
+                server.kill()
+
+    @contextlib.contextmanager
+    def connected(self, kind: str) -> Iterator[socket.socket]:
+        """A server of this kind, and a socket that is connected with it."""
+        folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        if kind.startswith("unix"):
+            with self.server(kind, str(folder / "socket")), socket.socket(socket.AF_UNIX) as client:
+                client.connect(str(folder / "socket"))
+                yield client
+            return
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            address = probe.getsockname()
+        certificate = make_certificate(folder) if kind.startswith("tls") else ()
+        with self.server(kind, str(address[1]), *map(str, certificate)):
+            with socket.socket(type=socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM) as client:
+                client.connect(address)
+                if certificate:
+                    context = ssl.create_default_context(cafile=certificate[0])
+                    client = context.wrap_socket(client, server_hostname="localhost")
+                with client:
+                    yield client
+
+    @unittest.skipUnless(shutil.which("openssl"), "openssl is not installed")
+    def test_the_servers_send_back_what_comes(self):
+        lines = [b"a" * 1023 + b"\n", b"b" * 1023 + b"\n"]
+        for kind in servers.KINDS.keys() - servers.FRAMEWORKS.keys():
+            with self.subTest(kind), self.connected(kind) as client:
+                client.settimeout(10)
+                for line in lines:
+                    client.sendall(line)
+                    got = b""
+                    while len(got) < len(line):
+                        got += client.recv(len(line))
+                    self.assertEqual(got, line)
 
 
 if __name__ == "__main__":
