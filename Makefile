@@ -25,8 +25,8 @@ RUN = tests/run.py
 # Checks of the sources themselves come out the same in each build: `make test` has them.
 IN_A_CHECK = --no-rebuild --no-suite sources $(TESTS)
 
-.PHONY: help build demo test test-library test-python install bench format clean
-.PHONY: help build demo test test-pythons test-cpython install bench format clean
+.PHONY: help build demo test test-library test-python test-pythons test-cpython install bench \
+	format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{printf "make %-18s %s\n", $$1, $$2}'
@@ -56,6 +56,7 @@ test-library: ## the library's tests alone, built with asserts
 test-python: ## builds the Python package for PYTHON (python3) and runs its tests
 	@tools/need.sh build python
 	@python=$$(tools/python.sh $(PYTHON)) && python3 $(RUN) --tap "$$python" -m pytest --tap-stream $(PYTEST)
+
 # on_python VERSION ARGUMENT...: a Python program that speaks TAP, with hoop installed for that version.
 on_python = if why=$$(tools/pythons.sh find $(1)); then \
 	python3 $(RUN) --tap tools/pythons.sh run $(1) sh -euc \
@@ -68,7 +69,7 @@ test-pythons: ## the package's tests on each version of Python
 	@tools/several.sh $$(tools/pythons.sh list | sed 's/^/test-python-/')
 
 test-python-%:
-	@$(call on_python,$*,-m pytest --tap)
+	@$(call on_python,$*,-m pytest --tap-stream)
 
 test-cpython: ## CPython's own tests of asyncio on hoop, on each version of Python
 	@tools/need.sh make

@@ -4,18 +4,17 @@
 # Makes a virtual environment for an interpreter with the package hoop in it, and prints the path
 # of its python: tools/python.sh [INTERPRETER [GROUP]]
 # GROUP is pyproject.toml's group of what else to install, "test" by default; another group has an
-# environment of its own. The environment is .cache/python/VERSION, the package is built in
-# build-python-VERSION. Run it again after a change: only what changed is built.
+# environment of its own.
 # The environment is .cache/python/VERSION, the package is built in build-python-VERSION (VERSION is
 # tools/pythons.sh's name, where that runs it). Run it again after a change: only what changed is
-# built. GROUP is pyproject.toml's group of what else to install, "test" by default.
+# built.
 set -eu
 
 interpreter=${1:-python3}
 group=${2:-test}
 version=$("$interpreter" -c 'import sys, sysconfig; print("%d.%d" % sys.version_info[:2] + ("t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""))')
-[ "$group" = test ] || version=$version-$group
 version=${HOOP_PYTHON:-$version}
+[ "$group" = test ] || version=$version-$group
 environment=.cache/python/$version
 build=build-python-$version
 python=$environment/bin/python
