@@ -251,6 +251,7 @@ static int run_begin(hoop_loop *loop, const char *function)
     atomic_store_explicit(&loop->waiting, false, memory_order_release);
     wake_resume(loop);
     loop->now = hoop_time_ns(loop);
+    loop_poll_soon(loop); /* a stop() before the run lets one iteration through, poll and all */
     if (loop->extension != NULL)
         loop->extension->run_begins(loop->extension);
     return 0;
@@ -288,7 +289,6 @@ int hoop_run_once(hoop_loop *loop, double timeout)
     int rc = run_begin(loop, __func__);
     if (rc < 0)
         return rc;
-    loop_poll_soon(loop);
     loop->single = true;
     rc = iterate(loop, clock_from_seconds(timeout));
     loop->single = false;

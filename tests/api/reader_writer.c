@@ -113,6 +113,23 @@ static void a_second_reader_replaces_the_first(void **state)
     close_world(&world);
 }
 
+static void a_run_that_was_stopped_beforehand_asks_the_kernel(void **state)
+{
+    (void)state;
+    struct world world;
+    open_world(&world);
+    send_bytes(world.ends[1], 1);
+    assert_int_equal(hoop_add_reader(world.loop, world.ends[0], note_a, &world), 0);
+    /* Work is ready, and the kernel was asked a moment ago: within a run it would not be. */
+    for (int i = 0; i < 3; i++) {
+        assert_true(hoop_call_soon(world.loop, note_b, &world) >= 0);
+        hoop_stop(world.loop);
+        assert_int_equal(hoop_run_forever(world.loop), 0);
+    }
+    assert_record(&world.record, "b a b a b a");
+    close_world(&world);
+}
+
 static void replace_by_b(void *arg)
 {
     struct world *world = arg;
@@ -339,6 +356,7 @@ int main(void)
         BEHAVIOUR(a_writer_on_a_full_pipe_waits_for_room),
         BEHAVIOUR(a_lost_peer_is_told_to_the_writer_too),
         BEHAVIOUR(what_cannot_be_watched_says_why),
+        BEHAVIOUR(a_run_that_was_stopped_beforehand_asks_the_kernel),
     };
     return cmocka_run_group_tests_name("reader_writer", tests, NULL, NULL);
 }
