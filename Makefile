@@ -25,8 +25,8 @@ RUN = tests/run.py
 # Checks of the sources themselves come out the same in each build: `make test` has them.
 IN_A_CHECK = --no-rebuild --no-suite sources $(TESTS)
 
-.PHONY: help build demo test test-library test-python test-pythons test-cpython install bench \
-	format clean
+.PHONY: help build demo test test-library test-python test-pythons test-cpython test-ecosystem install \
+	bench format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{printf "make %-18s %s\n", $$1, $$2}'
@@ -77,6 +77,16 @@ test-cpython: ## CPython's own tests of asyncio on hoop, on each version of Pyth
 
 test-cpython-%:
 	@$(call on_python,$*,python/tests/cpython/run.py)
+
+# The database servers are Debian packages; the tests of one that Debian does not have are skipped, and say so.
+ECOSYSTEM_PYTEST = -m pytest -p no:terminal -p pytest_report -c python/tests/ecosystem/pytest.ini
+
+test-ecosystem: ## asyncio's frameworks as programs, each on asyncio's own loop and on hoop
+	@tools/need.sh build python
+	@tools/need.sh --if-offered postgresql
+	@tools/need.sh --if-offered redis
+	@python=$$(tools/python.sh $(PYTHON) ecosystem) && PYTHONPATH=tests python3 $(RUN) --tap \
+		timeout -s KILL 1500 "$$python" $(ECOSYSTEM_PYTEST) python/tests/ecosystem $(PYTEST)
 
 install: build ## into PREFIX (/usr/local), below DESTDIR
 	@meson configure build -Dprefix='$(abspath $(PREFIX))'

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Makes sure that what a target needs is installed: tools/need.sh SET...
+# Makes sure that what a target needs is installed: tools/need.sh [--if-offered] SET...
+# With --if-offered the target can do without a package that Debian does not have, or no longer.
 # Looks first, and is silent and quick when everything is there. Otherwise it installs
 # what is missing as root on Debian; elsewhere it names the missing packages and stops.
 set -eu
@@ -29,6 +30,11 @@ has_websockets() {
 
 python_header() {
     python3 -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")'
+}
+
+# Its programs are in a folder of the version's, which is not searched for commands.
+has_postgresql() {
+    has initdb || ls /usr/lib/postgresql/*/bin/initdb
 }
 
 # The clang runtime's package has clang's major version in its name.
@@ -105,6 +111,12 @@ look() {
             need openssl has openssl
             need util-linux has taskset
             ;;
+        postgresql)
+            need postgresql has_postgresql
+            ;;
+        redis)
+            need redis-server has redis-server
+            ;;
         *)
             echo "tools/need.sh: no set named $set" >&2
             exit 2
@@ -113,6 +125,12 @@ look() {
     done
     missing=${missing# }
 }
+
+if_offered=
+if [ "$1" = --if-offered ]; then
+    if_offered=yes
+    shift
+fi
 
 look "$@"
 [ -n "$missing" ] || exit 0
@@ -130,6 +148,11 @@ apt-get -q -o DPkg::Lock::Timeout=300 update </dev/null ||
     echo "apt-get update failed, going on with the package lists that are there" >&2
 # The clang runtime's name is known for sure only now that the lists are there.
 look "$@"
+# shellcheck disable=SC2086
+if [ -n "$if_offered" ] && ! apt-cache policy $missing | grep -q 'Candidate: [^(]'; then
+    echo "**** NOT TO BE HAD, going on without: $missing ****" >&2
+    exit 0
+fi
 # Word splitting is meant: a list of packages.
 # shellcheck disable=SC2086
 apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends $missing </dev/null
