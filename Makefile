@@ -52,10 +52,12 @@ test-library: ## the library's tests alone, built with asserts
 	@ninja -C build-test
 	@python3 $(RUN) build-test --no-rebuild $(TESTS)
 
+AS_TAP = -m pytest -p no:terminal -p pytest_report
+
 # make test-python PYTHON=python3.13 PYTEST='-k tls'
 test-python: ## builds the Python package for PYTHON (python3) and runs its tests
 	@tools/need.sh build python
-	@python=$$(tools/python.sh $(PYTHON)) && python3 $(RUN) --tap "$$python" -m pytest --tap-stream $(PYTEST)
+	@python=$$(tools/python.sh $(PYTHON)) && PYTHONPATH=tests python3 $(RUN) --tap "$$python" $(AS_TAP) $(PYTEST)
 
 # on_python VERSION ARGUMENT...: a Python program that speaks TAP, with hoop installed for that version.
 on_python = if why=$$(tools/pythons.sh find $(1)); then \
@@ -69,7 +71,7 @@ test-pythons: ## the package's tests on each version of Python
 	@tools/several.sh $$(tools/pythons.sh list | sed 's/^/test-python-/')
 
 test-python-%:
-	@$(call on_python,$*,-m pytest --tap-stream)
+	@PYTHONPATH=tests; export PYTHONPATH; $(call on_python,$*,$(AS_TAP))
 
 test-cpython: ## CPython's own tests of asyncio on hoop, on each version of Python
 	@tools/need.sh make
@@ -79,7 +81,7 @@ test-cpython-%:
 	@$(call on_python,$*,python/tests/cpython/run.py)
 
 # The database servers are Debian packages; the tests of one that Debian does not have are skipped, and say so.
-ECOSYSTEM_PYTEST = -m pytest -p no:terminal -p pytest_report -c python/tests/ecosystem/pytest.ini
+ECOSYSTEM_PYTEST = $(AS_TAP) -c python/tests/ecosystem/pytest.ini
 
 test-ecosystem: ## asyncio's frameworks as programs, each on asyncio's own loop and on hoop
 	@tools/need.sh build python
