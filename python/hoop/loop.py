@@ -4,8 +4,9 @@
 from .exceptions import ExceptionHandling
 from .executors import Executors
 from .runs import Runs
+from .signals import Signals
 from .tasks import Tasks
 
 
-class Loop(Executors, Runs, Tasks, ExceptionHandling):
+class Loop(Executors, Signals, Runs, Tasks, ExceptionHandling):
     """An event loop for asyncio."""

@@ -71,7 +71,7 @@ static PyObject *loop_new(PyTypeObject *type, PyObject *args, PyObject *keywords
     loop->closed = true;
     loop->slow_callback_duration = 0.1;
     loop->state = core_state_of(type);
-    if (loop->state == NULL || threadsafe_init(loop) < 0)
+    if (loop->state == NULL || signals_init(loop) < 0 || threadsafe_init(loop) < 0)
         goto failed;
     hoop_loop_options options = {.no_overflow_report = true};
     hoop_loop *core = hoop_new_event_loop_with(&options);
@@ -95,6 +95,7 @@ failed:
 static void close_core(loop_object *loop)
 {
     loop->closed = true;
+    signals_close(loop);
     (void)hoop_close(loop->core);
     threadsafe_clear(loop);
     timer_handles_clear(loop);
@@ -129,6 +130,8 @@ static int loop_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(loop->task_factory);
     int rc = batch_traverse(loop, visit, arg);
     if (rc == 0)
+        rc = signals_traverse(loop, visit, arg);
+    if (rc == 0)
         rc = timer_handles_traverse(loop, visit, arg);
     if (rc == 0)
         rc = descriptors_traverse(loop, visit, arg);
@@ -145,6 +148,7 @@ static int loop_clear(PyObject *self)
     Py_CLEAR(loop->task_factory);
     if (loop->core != NULL && !loop->closed)
         close_core(loop);
+    Py_CLEAR(loop->signals.handlers);
     return 0;
 }
 
@@ -199,6 +203,7 @@ static PyMethodDef loop_methods[] = {
      "set_debug($self, enabled, /)\n--\n\nSwitches debug mode on or off."},
     RUN_METHODS,
     SCHEDULE_METHODS,
+    SIGNALS_METHODS,
     TASK_METHODS,
     {0},
 };
@@ -207,6 +212,7 @@ static PyMemberDef loop_members[] = {
     {"slow_callback_duration", T_DOUBLE, offsetof(loop_object, slow_callback_duration), 0,
      "In debug mode a callback that takes so many seconds is reported; 0.1 by default."},
     {"_debug", T_BOOL, offsetof(loop_object, debug), READONLY, NULL},
+    SIGNALS_MEMBERS,
     {0},
 };
 

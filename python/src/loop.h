@@ -16,6 +16,7 @@
 
 #include "batch.h"
 #include "module.h"
+#include "signals.h"
 
 typedef struct loop_object {
     PyObject_HEAD
@@ -33,6 +34,7 @@ typedef struct loop_object {
     int64_t lock_held_since;       /* nanoseconds: when the lock was taken the last time */
     unsigned batches_with_lock;    /* a count, to look at the clock now and then */
     PyObject *task_factory;        /* owned, or NULL */
+    struct signals signals;
 
     /* The transports by descriptor: descriptors.c. */
     PyObject **transports; /* owned, with a reference to each; NULL where there is none */

@@ -62,6 +62,7 @@ static int intern(PyObject **member, const char *name)
 static int core_exec(PyObject *module)
 {
     struct core_state *state = PyModule_GetState(module);
+    signal_pipe_init(&state->signal_pipe);
 #define IMPORT(name, from, attribute) \
     if (import_name(&state->name, from, attribute) < 0) \
         return -1;

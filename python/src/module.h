@@ -10,6 +10,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "signal_pipe.h"
 #include "version.h"
 
 /* X(name, spec, base): the type NAME is made from `PyType_Spec SPEC` on top of BASE, a member of
@@ -25,7 +26,9 @@
     X(AsyncioHandle, "asyncio", "Handle") \
     X(AsyncioTimerHandle, "asyncio", "TimerHandle") \
     X(AsyncioFuture, "asyncio", "Future") \
-    X(AsyncioTask, "asyncio", "Task")
+    X(AsyncioTask, "asyncio", "Task") \
+    X(main_thread, "threading", "main_thread") \
+    X(set_wakeup_fd, "signal", "set_wakeup_fd")
 
 /* X(name): the interned string "name", as state->name_NAME */
 #define CORE_NAMES(X) \
@@ -34,6 +37,7 @@
     X(context) \
     X(exception) \
     X(handle) \
+    X(ident) \
     X(loop) \
     X(message) \
     X(source_traceback)
@@ -47,6 +51,7 @@ struct core_state {
     CORE_NAMES(MEMBER)
 #undef MEMBER
     PyObject *loop_name; /* ("loop",): names of keyword arguments */
+    struct signal_pipe signal_pipe;
 };
 
 extern struct PyModuleDef core_module;

@@ -6,6 +6,8 @@
  */
 #include "run.h"
 
+#include "signals.h"
+
 static void before_wait(void *arg)
 {
     loop_object *loop = arg;
@@ -36,6 +38,18 @@ static int check_run(loop_object *loop)
     return 0;
 }
 
+/* 0, or an error; loop->batch.raised if there was an exception. */
+static int run_with_signals(loop_object *loop)
+{
+    if (signals_run_begins(loop) < 0) {
+        loop->batch.raised = PyErr_GetRaisedException();
+        return 0;
+    }
+    int rc = hoop_run_forever(loop->core);
+    signals_run_ends(loop);
+    return rc;
+}
+
 PyObject *loop_run(PyObject *self, PyObject *unused)
 {
     loop_object *loop = (loop_object *)self;
@@ -47,7 +61,7 @@ PyObject *loop_run(PyObject *self, PyObject *unused)
     loop->thread = PyThread_get_thread_ident();
     loop->lock_held_since = hoop_time_ns(loop->core);
     batch_resume(loop);
-    int rc = hoop_run_forever(loop->core);
+    int rc = run_with_signals(loop);
     loop->running = false;
     loop->thread = 0;
     PyObject *raised = loop->batch.raised;
