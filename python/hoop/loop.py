@@ -9,4 +9,10 @@ from .tasks import Tasks
 
 
 class Loop(Executors, Signals, Runs, Tasks, ExceptionHandling):
+from .sendfile import SendingFiles
+from .sockets import SocketOperations
+from .tasks import Tasks
+
+
+class Loop(Executors, Runs, SendingFiles, SocketOperations, Tasks, ExceptionHandling):
     """An event loop for asyncio."""

@@ -4,6 +4,8 @@
  */
 #include "descriptors.h"
 
+#include "readers.h"
+
 static PyObject *transport_of(const loop_object *loop, int fd)
 {
     return fd >= 0 && fd < loop->transport_capacity ? loop->transports[fd] : NULL;
@@ -14,7 +16,8 @@ static int grow(loop_object *loop, int fd)
     int capacity = loop->transport_capacity == 0 ? 64 : loop->transport_capacity;
     while (capacity <= fd)
         capacity *= 2;
-    PyObject **table = PyMem_Resize(loop->transports, PyObject *, capacity);
+    PyObject **table = loop->transports;
+    PyMem_Resize(table, PyObject *, (size_t)capacity);
     if (table == NULL) {
         (void)PyErr_NoMemory();
         return -1;
@@ -40,6 +43,7 @@ int descriptor_claim(loop_object *loop, int fd, PyObject *transport)
     if (descriptor_check_free(loop, fd) < 0 ||
         (fd >= loop->transport_capacity && grow(loop, fd) < 0))
         return -1;
+    readers_forget(loop, fd);
     loop->transports[fd] = Py_NewRef(transport);
     return 0;
 }

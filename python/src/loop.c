@@ -10,9 +10,11 @@
 
 #include "descriptors.h"
 #include "link.h"
+#include "readers.h"
 #include "report.h"
 #include "run.h"
 #include "schedule.h"
+#include "socket_operation.h"
 #include "spawn.h"
 #include "task.h"
 #include "threadsafe.h"
@@ -99,6 +101,7 @@ static void close_core(loop_object *loop)
     (void)hoop_close(loop->core);
     threadsafe_clear(loop);
     timer_handles_clear(loop);
+    readers_clear(loop);
     descriptors_clear(loop);
     spawn_clear(loop);
     batch_clear(loop);
@@ -137,6 +140,8 @@ static int loop_traverse(PyObject *self, visitproc visit, void *arg)
         rc = descriptors_traverse(loop, visit, arg);
     if (rc == 0)
         rc = spawn_traverse(loop, visit, arg);
+    if (rc == 0)
+        rc = readers_traverse(loop, visit, arg);
     if (rc == 0)
         rc = threadsafe_traverse(loop, visit, arg);
     return rc;
@@ -202,8 +207,10 @@ static PyMethodDef loop_methods[] = {
     {"set_debug", loop_set_debug, METH_O,
      "set_debug($self, enabled, /)\n--\n\nSwitches debug mode on or off."},
     RUN_METHODS,
+    READERS_METHODS,
     SCHEDULE_METHODS,
     SIGNALS_METHODS,
+    SOCKET_OPERATION_METHODS,
     TASK_METHODS,
     {0},
 };

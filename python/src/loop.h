@@ -44,6 +44,10 @@ typedef struct loop_object {
     hoop_link spawned; /* spawned_object.running */
     hoop_local local;  /* how the core's loop knows this one */
 
+    /* What the program does the I/O on, by descriptor: readers.c. */
+    struct readers_entry **readers; /* owned; NULL where nothing was ever watched */
+    int reader_capacity;
+
     /* What other threads scheduled: threadsafe.c. */
     pthread_mutex_t incoming_lock;
     hoop_link incoming; /* work.link; under the lock */

@@ -7,6 +7,7 @@
 
 #include "handle.h"
 #include "loop.h"
+#include "socket_operation.h"
 #include "spawn.h"
 #include "timer_handle.h"
 

@@ -19,7 +19,8 @@
     X(Handle, handle_spec, NULL) \
     X(TimerHandle, timer_handle_spec, state->Handle) \
     X(Loop, loop_spec, NULL) \
-    X(Spawned, spawned_spec, NULL)
+    X(Spawned, spawned_spec, NULL) \
+    X(SocketOperation, socket_operation_spec, NULL)
 
 /* X(name, module, attribute) */
 #define CORE_IMPORTS(X) \
@@ -29,17 +30,23 @@
     X(AsyncioTask, "asyncio", "Task") \
     X(main_thread, "threading", "main_thread") \
     X(set_wakeup_fd, "signal", "set_wakeup_fd")
+    X(Socket, "socket", "socket")
 
 /* X(name): the interned string "name", as state->name_NAME */
 #define CORE_NAMES(X) \
     X(_create_task_by_factory) \
     X(call_exception_handler) \
     X(context) \
+    X(create_future) \
+    X(done) \
     X(exception) \
+    X(fileno) \
     X(handle) \
     X(ident) \
     X(loop) \
     X(message) \
+    X(set_exception) \
+    X(set_result) \
     X(source_traceback)
 
 struct core_state {
