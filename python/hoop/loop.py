@@ -4,15 +4,19 @@
 from .exceptions import ExceptionHandling
 from .executors import Executors
 from .runs import Runs
-from .signals import Signals
-from .tasks import Tasks
-
-
-class Loop(Executors, Signals, Runs, Tasks, ExceptionHandling):
 from .sendfile import SendingFiles
+from .signals import Signals
 from .sockets import SocketOperations
 from .tasks import Tasks
 
 
-class Loop(Executors, Runs, SendingFiles, SocketOperations, Tasks, ExceptionHandling):
+class Loop(
+    Executors,
+    Signals,
+    Runs,
+    SendingFiles,
+    SocketOperations,
+    Tasks,
+    ExceptionHandling,
+):
     """An event loop for asyncio."""

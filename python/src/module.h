@@ -29,7 +29,7 @@
     X(AsyncioFuture, "asyncio", "Future") \
     X(AsyncioTask, "asyncio", "Task") \
     X(main_thread, "threading", "main_thread") \
-    X(set_wakeup_fd, "signal", "set_wakeup_fd")
+    X(set_wakeup_fd, "signal", "set_wakeup_fd") \
     X(Socket, "socket", "socket")
 
 /* X(name): the interned string "name", as state->name_NAME */

@@ -29,7 +29,8 @@ struct request {
 };
 
 typedef struct operation_object {
-    PyObject_HEAD struct waiter waiter;
+    PyObject_HEAD
+    struct waiter waiter;
     loop_object *loop; /* owned */
     PyObject *future;  /* owned; NULL once it is over */
     struct request request;
