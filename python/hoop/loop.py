@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The loop that programs get: the extension's, and what is done once a run or once a connection, in Python."""
 
+from .connections import Connections
 from .exceptions import ExceptionHandling
 from .executors import Executors
 from .runs import Runs
@@ -8,6 +9,9 @@ from .sendfile import SendingFiles
 from .signals import Signals
 from .sockets import SocketOperations
 from .tasks import Tasks
+from .tls_upgrade import TlsUpgrade
+from .transport_sendfile import TransportSendfile
+from .unix_sockets import UnixSockets
 
 
 class Loop(
@@ -19,4 +23,5 @@ class Loop(
     Tasks,
     ExceptionHandling,
 ):
+class Loop(Connections, UnixSockets, TlsUpgrade, TransportSendfile, Executors, Runs, Tasks, ExceptionHandling):
     """An event loop for asyncio."""
