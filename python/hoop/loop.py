@@ -15,13 +15,16 @@ from .unix_sockets import UnixSockets
 
 
 class Loop(
+    Connections,
+    UnixSockets,
+    TlsUpgrade,
+    TransportSendfile,
+    SendingFiles,
+    SocketOperations,
     Executors,
     Signals,
     Runs,
-    SendingFiles,
-    SocketOperations,
     Tasks,
     ExceptionHandling,
 ):
-class Loop(Connections, UnixSockets, TlsUpgrade, TransportSendfile, Executors, Runs, Tasks, ExceptionHandling):
     """An event loop for asyncio."""
