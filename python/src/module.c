@@ -6,9 +6,11 @@
 #include "module.h"
 
 #include "handle.h"
+#include "listener.h"
 #include "loop.h"
 #include "socket_operation.h"
 #include "spawn.h"
+#include "stream_transport.h"
 #include "timer_handle.h"
 
 struct core_state *core_state_of(PyTypeObject *type)

@@ -20,7 +20,9 @@
     X(TimerHandle, timer_handle_spec, state->Handle) \
     X(Loop, loop_spec, NULL) \
     X(Spawned, spawned_spec, NULL) \
-    X(SocketOperation, socket_operation_spec, NULL)
+    X(SocketOperation, socket_operation_spec, NULL) \
+    X(Listener, listener_spec, NULL) \
+    X(StreamTransport, stream_transport_spec, state->AsyncioTransport)
 
 /* X(name, module, attribute) */
 #define CORE_IMPORTS(X) \
@@ -30,21 +32,37 @@
     X(AsyncioTask, "asyncio", "Task") \
     X(main_thread, "threading", "main_thread") \
     X(set_wakeup_fd, "signal", "set_wakeup_fd") \
+    X(AsyncioTransport, "asyncio", "Transport") \
+    X(AsyncioBufferedProtocol, "asyncio", "BufferedProtocol") \
+    X(AsyncioTransportSocket, "asyncio.trsock", "TransportSocket") \
+    X(AsyncioSendfileMode, "asyncio.constants", "_SendfileMode") \
     X(Socket, "socket", "socket")
 
 /* X(name): the interned string "name", as state->name_NAME */
 #define CORE_NAMES(X) \
+    X(_attach) \
     X(_create_task_by_factory) \
+    X(_detach) \
+    X(buffer_updated) \
     X(call_exception_handler) \
+    X(close) \
+    X(connection_lost) \
+    X(connection_made) \
     X(context) \
     X(create_future) \
+    X(data_received) \
     X(done) \
+    X(eof_received) \
     X(exception) \
     X(fileno) \
+    X(get_buffer) \
     X(handle) \
     X(ident) \
     X(loop) \
     X(message) \
+    X(pause_writing) \
+    X(peername) \
+    X(resume_writing) \
     X(set_exception) \
     X(set_result) \
     X(source_traceback)
