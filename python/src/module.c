@@ -12,6 +12,7 @@
 #include "spawn.h"
 #include "stream_transport.h"
 #include "timer_handle.h"
+#include "tls.h"
 
 struct core_state *core_state_of(PyTypeObject *type)
 {

@@ -22,7 +22,9 @@
     X(Spawned, spawned_spec, NULL) \
     X(SocketOperation, socket_operation_spec, NULL) \
     X(Listener, listener_spec, NULL) \
-    X(StreamTransport, stream_transport_spec, state->AsyncioTransport)
+    X(StreamTransport, stream_transport_spec, state->AsyncioTransport) \
+    X(TlsProtocol, tls_protocol_spec, state->AsyncioBufferedProtocol) \
+    X(TlsTransport, tls_transport_spec, state->AsyncioTransport)
 
 /* X(name, module, attribute) */
 #define CORE_IMPORTS(X) \
@@ -40,11 +42,30 @@
 
 /* X(name): the interned string "name", as state->name_NAME */
 #define CORE_NAMES(X) \
+    X(AsyncioBufferedProtocol, "asyncio", "BufferedProtocol") \
+    X(AsyncioCancelledError, "asyncio", "CancelledError") \
+    X(AsyncioTransport, "asyncio", "Transport") \
+    X(TlsAgainErrors, "hoop.tls", "AGAIN_ERRORS") \
+    X(TlsClosedErrors, "hoop.tls", "CLOSED_ERRORS") \
+    X(TlsSendfileFallback, "hoop.tls", "SENDFILE_FALLBACK") \
     X(_attach) \
     X(_create_task_by_factory) \
     X(_detach) \
     X(buffer_updated) \
+    X(call_exception_handler)
+
+/* X(name): the interned string "name", as state->name_NAME */
+#define CORE_NAMES(X) \
+    X(_check_handshake_timeout) \
+    X(_check_shutdown_timeout) \
+    X(_create_task_by_factory) \
+    X(_get_extra_info) \
+    X(_resume) \
+    X(buffer_updated) \
     X(call_exception_handler) \
+    X(call_later) \
+    X(call_soon) \
+    X(cancel) \
     X(close) \
     X(connection_lost) \
     X(connection_made) \
@@ -66,6 +87,22 @@
     X(set_exception) \
     X(set_result) \
     X(source_traceback)
+    X(get_buffer) \
+    X(get_extra_info) \
+    X(handle) \
+    X(is_closing) \
+    X(join) \
+    X(loop) \
+    X(message) \
+    X(pause_reading) \
+    X(pause_writing) \
+    X(pending) \
+    X(resume_reading) \
+    X(resume_writing) \
+    X(set_exception) \
+    X(set_result) \
+    X(source_traceback) \
+    X(write)
 
 struct core_state {
 #define MEMBER(name, ...) PyObject *name;
