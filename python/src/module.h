@@ -38,27 +38,19 @@
     X(AsyncioBufferedProtocol, "asyncio", "BufferedProtocol") \
     X(AsyncioTransportSocket, "asyncio.trsock", "TransportSocket") \
     X(AsyncioSendfileMode, "asyncio.constants", "_SendfileMode") \
-    X(Socket, "socket", "socket")
-
-/* X(name): the interned string "name", as state->name_NAME */
-#define CORE_NAMES(X) \
-    X(AsyncioBufferedProtocol, "asyncio", "BufferedProtocol") \
+    X(Socket, "socket", "socket") \
     X(AsyncioCancelledError, "asyncio", "CancelledError") \
-    X(AsyncioTransport, "asyncio", "Transport") \
     X(TlsAgainErrors, "hoop.tls", "AGAIN_ERRORS") \
     X(TlsClosedErrors, "hoop.tls", "CLOSED_ERRORS") \
-    X(TlsSendfileFallback, "hoop.tls", "SENDFILE_FALLBACK") \
-    X(_attach) \
-    X(_create_task_by_factory) \
-    X(_detach) \
-    X(buffer_updated) \
-    X(call_exception_handler)
+    X(TlsSendfileFallback, "hoop.tls", "SENDFILE_FALLBACK")
 
 /* X(name): the interned string "name", as state->name_NAME */
 #define CORE_NAMES(X) \
+    X(_attach) \
     X(_check_handshake_timeout) \
     X(_check_shutdown_timeout) \
     X(_create_task_by_factory) \
+    X(_detach) \
     X(_get_extra_info) \
     X(_resume) \
     X(buffer_updated) \
@@ -77,25 +69,16 @@
     X(exception) \
     X(fileno) \
     X(get_buffer) \
-    X(handle) \
-    X(ident) \
-    X(loop) \
-    X(message) \
-    X(pause_writing) \
-    X(peername) \
-    X(resume_writing) \
-    X(set_exception) \
-    X(set_result) \
-    X(source_traceback)
-    X(get_buffer) \
     X(get_extra_info) \
     X(handle) \
+    X(ident) \
     X(is_closing) \
     X(join) \
     X(loop) \
     X(message) \
     X(pause_reading) \
     X(pause_writing) \
+    X(peername) \
     X(pending) \
     X(resume_reading) \
     X(resume_writing) \
