@@ -6,5 +6,5 @@ import asyncio
 from . import _core
 
 
-class LoopPart(_core.Loop, asyncio.AbstractEventLoop):  # type: ignore[misc]
+class LoopPart(_core.Loop, asyncio.AbstractEventLoop):
     """A part of hoop.Loop, one concept each: methods that use the loop's other ones."""

@@ -132,14 +132,14 @@ class TransportSendfile(LoopPart):
                 # From now on write() refuses; it is done when all that was written before has gone.
                 await transport._make_empty_waiter()
                 try:
-                    return await self._send_all(sending, sock, interlude)
+                    return await self._send_by_kernel(sending, sock, interlude)
                 finally:
                     transport._reset_empty_waiter()
                     sending.finish()
             finally:
                 interlude.end()
 
-    async def _send_all(self, sending: FileSending, sock: socket.socket, interlude: _Interlude) -> int:
+    async def _send_by_kernel(self, sending: FileSending, sock: socket.socket, interlude: _Interlude) -> int:
         while True:
             interlude.raise_if_lost()
             try:
