@@ -14,6 +14,7 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     while line := await reader.readline():
         writer.write(line.upper())
     writer.close()
+    answered.set()
 
 
 async def main() -> None:
@@ -23,7 +24,9 @@ async def main() -> None:
         print(await connection.ask(b"how are you?\n"))
         questions = [connection.ask(b"question %d\n" % number) for number in range(3)]
         print(await asyncio.gather(*questions))
-        del connection
+        del connection  # the end of it is the end of the server's loop
+        await answered.wait()
 
 
+answered = asyncio.Event()
 hoop.run(main())

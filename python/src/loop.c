@@ -60,6 +60,20 @@ int loop_check_callback(loop_object *loop, PyObject *callback, const char *metho
 
 /* ---- life ---- */
 
+/* Drops all that waits. It may run a program's code: the ends of what callbacks hold. */
+static void close_core(loop_object *loop)
+{
+    loop->closed = true;
+    signals_close(loop);
+    (void)hoop_close(loop->core);
+    threadsafe_clear(loop);
+    timer_handles_clear(loop);
+    readers_clear(loop);
+    descriptors_clear(loop);
+    spawn_clear(loop);
+    batch_clear(loop);
+}
+
 static PyObject *loop_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
     (void)args;
@@ -86,25 +100,13 @@ static PyObject *loop_new(PyTypeObject *type, PyObject *args, PyObject *keywords
     report_init(loop);
     run_init(loop);
     spawn_init(loop);
-    return (PyObject *)loop;
+    if (signals_prepare(loop) == 0)
+        return (PyObject *)loop;
+    close_core(loop);
 
 failed:
     Py_DECREF(loop);
     return NULL;
-}
-
-/* Drops all that waits. It may run a program's code: the ends of what callbacks hold. */
-static void close_core(loop_object *loop)
-{
-    loop->closed = true;
-    signals_close(loop);
-    (void)hoop_close(loop->core);
-    threadsafe_clear(loop);
-    timer_handles_clear(loop);
-    readers_clear(loop);
-    descriptors_clear(loop);
-    spawn_clear(loop);
-    batch_clear(loop);
 }
 
 static PyObject *loop_close(PyObject *self, PyObject *unused)

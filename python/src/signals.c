@@ -206,6 +206,12 @@ int signals_init(loop_object *loop)
     return loop->signals.handlers == NULL ? -1 : 0;
 }
 
+int signals_prepare(loop_object *loop)
+{
+    int is_main = is_main_thread(loop);
+    return is_main > 0 ? watch_pipe(loop) : is_main;
+}
+
 int signals_traverse(loop_object *loop, visitproc visit, void *arg)
 {
     Py_VISIT(loop->signals.handlers);

@@ -29,6 +29,9 @@ struct signals {
 
 /* 0, or -1 with an exception. */
 int signals_init(struct loop_object *loop);
+/* The core is there. In the main thread the pipe is opened now rather than in run_forever, which is
+ * not to fail for want of descriptors. 0, or -1 with an exception. */
+int signals_prepare(struct loop_object *loop);
 int signals_traverse(struct loop_object *loop, visitproc visit, void *arg);
 void signals_close(struct loop_object *loop);
 
