@@ -2,6 +2,7 @@
 """The listener: new connections, many and few, what runs short, failures, the end."""
 
 import asyncio
+import contextlib
 import contextvars
 import errno
 import gc
@@ -45,6 +46,18 @@ def run(loop: hoop.Loop, seconds: float = 0.001) -> None:
     loop.run_forever()
 
 
+@contextlib.contextmanager
+def no_more_descriptors() -> Iterator[None]:
+    first_free = os.dup(0)
+    os.close(first_free)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (first_free, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 def close_all(*lists: list[socket.socket]) -> None:
     for sockets in lists:
         for sock in sockets:
@@ -58,7 +71,8 @@ def test_each_connection_is_handed_over_as_a_socket(loop: hoop.Loop, server: soc
     run(loop)
     (sock,) = accepted
     assert type(sock) is socket.socket
-    assert (sock.family, sock.type, sock.proto) == (server.family, socket.SOCK_STREAM, server.proto)
+    protocol = 0 if server.family == socket.AF_UNIX else socket.IPPROTO_TCP
+    assert (sock.family, sock.type, sock.proto) == (server.family, socket.SOCK_STREAM, protocol)
     assert sock.gettimeout() == 0 and not os.get_blocking(sock.fileno()) and not os.get_inheritable(sock.fileno())
     assert sock.getpeername() == clients[0].getsockname()
     clients += [dial(server) for _ in range(20)]
@@ -187,12 +201,8 @@ def test_without_descriptors_it_says_so_and_tries_again_after_a_second(loop: hoo
         server.setblocking(False)
         listener = _core.Listener(loop, server, accepted.append, 100)
         clients = [dial(server)]
-        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) - 1, limits[1]))
-        try:
+        with no_more_descriptors():
             run(loop, 0.2)
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
         (problem,) = problems
         assert problem["message"] == "socket.accept() out of system resource"
         assert isinstance(problem["exception"], OSError) and problem["exception"].errno == errno.EMFILE
@@ -215,12 +225,8 @@ def test_closing_while_it_pauses(loop: hoop.Loop) -> None:
         server.setblocking(False)
         listener = _core.Listener(loop, server, accepted.append, 100)
         clients = [dial(server)]
-        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) - 1, limits[1]))
-        try:
+        with no_more_descriptors():
             run(loop, 0.01)
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
         assert len(problems) == 1
         run(loop, 0.01)
         assert accepted == []
