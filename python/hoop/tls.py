@@ -22,7 +22,7 @@ else:
     AGAIN_ERRORS = (ssl.SSLWantReadError, ssl.SSLWantWriteError, ssl.SSLSyscallError)
     CLOSED_ERRORS = (ssl.SSLZeroReturnError,)
 
-SENDFILE_FALLBACK = constants._SendfileMode.FALLBACK  # type: ignore[attr-defined]
+SENDFILE_FALLBACK = constants._SendfileMode.FALLBACK
 
 
 def timeout(name: str, value: float | None, default: float) -> float:
@@ -69,7 +69,7 @@ def engine(
         return getattr(type(sslobj), name, None) is stock and name not in getattr(sslobj, "__dict__", ())
 
     def method(name: str) -> Callable[..., Any]:
-        method: Callable[..., Any] = getattr(sslobj._sslobj if is_stock(name) else sslobj, name)  # type: ignore[attr-defined]
+        method: Callable[..., Any] = getattr(sslobj._sslobj if is_stock(name) else sslobj, name)
         return method
 
     return (

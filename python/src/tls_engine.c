@@ -284,6 +284,14 @@ Py_ssize_t tls_engine_outgoing(struct tls_engine *engine)
 
 /* ---- handshake and shutdown ---- */
 
+int tls_engine_settle(struct tls_engine *engine)
+{
+    Py_ssize_t rest = tls_engine_incoming(engine);
+    if (rest == 0)
+        tls_records_drained(&engine->records);
+    return rest < 0 ? -1 : 0;
+}
+
 int tls_engine_step(struct tls_engine *engine, const char *name)
 {
     PyObject *result = PyObject_CallMethod(engine->object, name, NULL);

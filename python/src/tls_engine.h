@@ -36,6 +36,9 @@ void tls_engine_clear(struct tls_engine *engine);
 /* LENGTH bytes came from the peer. 0, or -1 with an exception. */
 int tls_engine_feed(struct tls_engine *engine, const char *data, size_t length);
 
+/* The handshake has read what it needed, and nobody counted it. 0, or -1 with an exception. */
+int tls_engine_settle(struct tls_engine *engine);
+
 /* The next piece of plain data: bytes, never empty. NULL without an exception: there is none, for
  * now or because is_ended is set. NULL with an exception. */
 PyObject *tls_engine_read(struct tls_engine *engine);

@@ -30,6 +30,8 @@ int tls_fatal(tls_protocol_object *self, const char *message)
         !PyErr_ExceptionMatches(self->state->AsyncioCancelledError))
         return -1;
     PyObject *exception = PyErr_GetRaisedException();
+    if (self->phase != TLS_HANDSHAKE)
+        self->phase = TLS_UNWRAPPED; /* whoever comes back from a call sees that it is over */
     PyObject *transport = Py_NewRef(or_none(self->transport));
     PyObject *result = Py_NewRef(Py_None);
     if (transport != Py_None)

@@ -113,6 +113,8 @@ static int handshake_done(tls_protocol_object *self)
     if (cancel_timer(self, &self->handshake_timer) < 0)
         return -1;
     self->phase = TLS_WRAPPED;
+    if (tls_engine_settle(&self->engine) < 0)
+        return -1;
     if (take_info(self) < 0)
         return PyErr_ExceptionMatches(PyExc_Exception) ? handshake_failed(self) : -1;
     self->is_drained = false; /* its last words, which go with what the program writes */

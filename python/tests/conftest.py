@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import hoop
 import pytest
+from tls_pair import Certificates
 
 
 @pytest.fixture
@@ -13,3 +14,9 @@ def loop() -> Iterator[hoop.Loop]:
     loop = hoop.new_event_loop()
     yield loop
     loop.close()
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Made once: keys and certificates for TLS."""
+    return Certificates(tmp_path_factory.mktemp("certificates"))
