@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 from .addresses import AddressInfo, Addresses, interleave as interleaved
-from .transports import Connection, ProtocolFactory, Tls, Transports, check_plain, check_timeouts, client_context
+from .transports import Connection, ProtocolFactory, Transports, check_plain, check_timeouts, tls_of
 
 
 def _bind(sock: socket.socket, family: int, local_infos: Sequence[AddressInfo], errors: list[OSError]) -> None:
@@ -127,10 +127,7 @@ class Connections(Addresses, Transports):
         elif sock.type != socket.SOCK_STREAM:
             raise ValueError(f"A Stream Socket was expected, got {sock!r}")
 
-        tls = None
-        if ssl:
-            context = client_context(ssl, server_hostname)
-            tls = Tls(context, False, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout)
+        tls = tls_of(ssl, False, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout)
         transport, protocol = await self._open(sock, protocol_factory, tls)
         if self.get_debug():
             logger.debug(
@@ -152,9 +149,7 @@ class Connections(Addresses, Transports):
             raise ValueError(f"A Stream Socket was expected, got {sock!r}")
         check_timeouts(bool(ssl), ssl_handshake_timeout, ssl_shutdown_timeout)
         check_plain(sock)
-        if ssl is True:
-            raise ValueError("Server side SSL needs a valid SSLContext")
-        tls = Tls(ssl, True, "", ssl_handshake_timeout, ssl_shutdown_timeout) if ssl else None
+        tls = tls_of(ssl, True, "", ssl_handshake_timeout, ssl_shutdown_timeout)
         transport, protocol = await self._open(sock, protocol_factory, tls)
         if self.get_debug():
             logger.debug("%r handled: (%r, %r)", transport.get_extra_info("socket"), transport, protocol)

@@ -14,7 +14,7 @@ from typing import Any
 
 from . import _core
 from .addresses import AddressInfo, Addresses
-from .transports import ProtocolFactory, Tls, Transports, check_plain, check_timeouts
+from .transports import ProtocolFactory, Tls, Transports, check_plain, check_timeouts, tls_of
 
 
 class Server(asyncio.Server):
@@ -279,7 +279,7 @@ class Servers(Addresses, Transports):
         context: contextvars.Context | None = None,
     ) -> None:
         """Accepts connections on a socket that listens."""
-        tls = Tls(sslcontext, True, None, ssl_handshake_timeout, ssl_shutdown_timeout) if sslcontext else None
+        tls = tls_of(sslcontext, True, None, ssl_handshake_timeout, ssl_shutdown_timeout)
         reception = (context or contextvars.copy_context()).run(_Reception, self, protocol_factory, tls, server)
         self._listeners[sock] = _core.Listener(self, sock, reception, backlog + 1)
 

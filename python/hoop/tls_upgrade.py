@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: MIT
 """start_tls: a connection that began in plain goes on with TLS."""
 
+from __future__ import annotations
+
 import asyncio
-import ssl
 from typing import Any
 
 from .base import LoopPart
 from .transports import Tls, make_tls_protocol
+
+try:
+    import ssl
+except ImportError:  # an interpreter without OpenSSL
+    ssl = None  # type: ignore[assignment]
 
 
 def _take_unread(protocol: Any) -> bytes:
@@ -45,6 +51,8 @@ class TlsUpgrade(LoopPart):
 
         The connection is closed if the handshake fails.
         """
+        if ssl is None:
+            raise RuntimeError("Python ssl module is not available")
         if not isinstance(sslcontext, ssl.SSLContext):
             raise TypeError(f"sslcontext is expected to be an instance of ssl.SSLContext, got {sslcontext!r}")
         if not getattr(transport, "_start_tls_compatible", False):

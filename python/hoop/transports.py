@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """A transport for a connected socket: plain, or with TLS on top."""
 
+from __future__ import annotations
+
 import asyncio
 import socket
-import ssl
-from asyncio import sslproto
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,19 +12,37 @@ from typing import Any
 from . import _core
 from .base import LoopPart
 
+try:
+    import ssl
+except ImportError:  # an interpreter without OpenSSL
+    ssl = None  # type: ignore[assignment]
+
 ProtocolFactory = Callable[[], asyncio.BaseProtocol]
 Connection = tuple[Any, Any]  # transport and protocol, of the types that the program knows
 
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """How a connection speaks TLS. The timeouts are in seconds, None for asyncio's own."""
+    """How a connection speaks TLS. No context: a client's default one. The timeouts are in seconds, None for asyncio's."""
 
-    context: ssl.SSLContext
+    context: ssl.SSLContext | None
     server_side: bool = False
     server_hostname: str | None = None
     handshake_timeout: float | None = None
     shutdown_timeout: float | None = None
+
+
+def tls_of(
+    wanted: Any,
+    server_side: bool,
+    server_hostname: str | None,
+    handshake_timeout: float | None,
+    shutdown_timeout: float | None,
+) -> Tls | None:
+    """What a program's argument `ssl` means: nothing, True for the default context, or a context."""
+    if not wanted:
+        return None
+    return Tls(None if wanted is True else wanted, server_side, server_hostname, handshake_timeout, shutdown_timeout)
 
 
 def check_timeouts(has_tls: bool, handshake: float | None, shutdown: float | None) -> None:
@@ -37,27 +55,15 @@ def check_timeouts(has_tls: bool, handshake: float | None, shutdown: float | Non
 
 def check_plain(sock: socket.socket) -> None:
     """Refuses sockets that do TLS themselves."""
-    if isinstance(sock, ssl.SSLSocket):
+    if ssl is not None and isinstance(sock, ssl.SSLSocket):
         raise TypeError("Socket cannot be of type SSLSocket")
-
-
-def client_context(wanted: Any, server_hostname: str | None) -> ssl.SSLContext:
-    """What a program's argument `ssl` means for a client: True stands for a context with the defaults."""
-    if wanted is not True:
-        given: ssl.SSLContext = wanted
-        return given
-    context = ssl.create_default_context()
-    if not server_hostname:
-        context.check_hostname = False
-    return context
 
 
 def make_tls_protocol(
     loop: LoopPart, protocol: Any, tls: Tls, waiter: asyncio.Future[None] | None, *, call_connection_made: bool = True
 ) -> Any:
     """What stands between a plain transport and a program's protocol. WAITER learns the handshake's outcome."""
-    make: Any = getattr(_core, "TlsProtocol", sslproto.SSLProtocol)
-    return make(
+    return _core.TlsProtocol(
         loop,
         protocol,
         tls.context,

@@ -10,7 +10,7 @@ from asyncio.log import logger
 from typing import Any
 
 from .servers import Server, Servers
-from .transports import Connection, ProtocolFactory, Tls, check_timeouts, client_context
+from .transports import Connection, ProtocolFactory, check_timeouts, tls_of
 
 # Whether closing a server removes its file: asyncio does since 3.13.
 _CLEANS_UP = sys.version_info >= (3, 13)
@@ -89,10 +89,7 @@ class UnixSockets(Servers):
         else:
             _check_unix_stream(sock)
 
-        tls = None
-        if ssl:
-            context = client_context(ssl, server_hostname)
-            tls = Tls(context, False, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout)
+        tls = tls_of(ssl, False, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout)
         return await self._open(sock, protocol_factory, tls)
 
     async def _connect_unix(self, path: str | bytes) -> socket.socket:
