@@ -4,6 +4,7 @@
 from .connections import Connections
 from .exceptions import ExceptionHandling
 from .executors import Executors
+from .pipes import Pipes
 from .runs import Runs
 from .sendfile import SendingFiles
 from .signals import Signals
@@ -21,6 +22,7 @@ class Loop(
     TransportSendfile,
     SendingFiles,
     SocketOperations,
+    Pipes,
     Executors,
     Signals,
     Runs,

@@ -8,6 +8,7 @@
 #include "handle.h"
 #include "listener.h"
 #include "loop.h"
+#include "pipe_transport.h"
 #include "socket_operation.h"
 #include "spawn.h"
 #include "stream_transport.h"

@@ -24,7 +24,9 @@
     X(Listener, listener_spec, NULL) \
     X(StreamTransport, stream_transport_spec, state->AsyncioTransport) \
     X(TlsProtocol, tls_protocol_spec, state->AsyncioBufferedProtocol) \
-    X(TlsTransport, tls_transport_spec, state->AsyncioTransport)
+    X(TlsTransport, tls_transport_spec, state->AsyncioTransport) \
+    X(ReadPipeTransport, read_pipe_transport_spec, state->AsyncioReadTransport) \
+    X(WritePipeTransport, write_pipe_transport_spec, state->AsyncioWriteTransport)
 
 /* X(name, module, attribute) */
 #define CORE_IMPORTS(X) \
@@ -32,6 +34,8 @@
     X(AsyncioTimerHandle, "asyncio", "TimerHandle") \
     X(AsyncioFuture, "asyncio", "Future") \
     X(AsyncioTask, "asyncio", "Task") \
+    X(AsyncioReadTransport, "asyncio", "ReadTransport") \
+    X(AsyncioWriteTransport, "asyncio", "WriteTransport") \
     X(main_thread, "threading", "main_thread") \
     X(set_wakeup_fd, "signal", "set_wakeup_fd") \
     X(AsyncioTransport, "asyncio", "Transport") \

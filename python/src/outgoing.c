@@ -105,7 +105,19 @@ static void advance(struct outgoing *outgoing, size_t count)
         outgoing_clear(outgoing);
 }
 
-ssize_t outgoing_send(struct outgoing *outgoing, int fd, bool *ret_all)
+static ssize_t send_pieces(int fd, const struct iovec *pieces, size_t count)
+{
+    struct msghdr message = {.msg_iov = (struct iovec *)pieces, .msg_iovlen = count};
+    return sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
+static ssize_t write_pieces(int fd, const struct iovec *pieces, size_t count)
+{
+    return writev(fd, pieces, (int)count);
+}
+
+static ssize_t hand_over(struct outgoing *outgoing, int fd, bool *ret_all,
+                         ssize_t (*hand)(int fd, const struct iovec *pieces, size_t count))
 {
     struct iovec pieces[AT_ONCE];
     size_t count = outgoing->count < AT_ONCE ? outgoing->count : AT_ONCE;
@@ -116,16 +128,25 @@ ssize_t outgoing_send(struct outgoing *outgoing, int fd, bool *ret_all)
         pieces[i].iov_len = piece_size(piece);
         offered += pieces[i].iov_len;
     }
-    struct msghdr message = {.msg_iov = pieces, .msg_iovlen = count};
     ssize_t sent;
     do
-        sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+        sent = hand(fd, pieces, count);
     while (sent < 0 && errno == EINTR);
     *ret_all = sent >= 0 && (size_t)sent == offered;
     if (sent < 0)
         return -errno;
     advance(outgoing, (size_t)sent);
     return sent;
+}
+
+ssize_t outgoing_send(struct outgoing *outgoing, int fd, bool *ret_all)
+{
+    return hand_over(outgoing, fd, ret_all, send_pieces);
+}
+
+ssize_t outgoing_write(struct outgoing *outgoing, int fd, bool *ret_all)
+{
+    return hand_over(outgoing, fd, ret_all, write_pieces);
 }
 
 void outgoing_clear(struct outgoing *outgoing)

@@ -26,9 +26,10 @@ struct outgoing {
 int outgoing_add(struct outgoing *outgoing, PyObject *data, size_t skip);
 /* Takes the last ones away until COUNT are left, none of which was sent in part since. */
 void outgoing_truncate(struct outgoing *outgoing, size_t count);
-/* One system call, for a socket. Bytes sent, or a negative errno; RET_ALL: the kernel took all that
- * it was offered. There must be something. */
+/* One system call, for a socket, and for other files. Bytes sent, or a negative errno; RET_ALL: the
+ * kernel took all that it was offered. There must be something. */
 ssize_t outgoing_send(struct outgoing *outgoing, int fd, bool *ret_all);
+ssize_t outgoing_write(struct outgoing *outgoing, int fd, bool *ret_all);
 /* Drops all, and the memory. */
 void outgoing_clear(struct outgoing *outgoing);
 
