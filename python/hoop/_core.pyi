@@ -34,6 +34,9 @@ class Loop:
     def _current_handle(self) -> Any: ...
     @property
     def _debug(self) -> bool: ...
+    @property
+    def _signal_handlers(self) -> dict[int, tuple[Callable[..., object], tuple[Any, ...], contextvars.Context]]: ...
+    def _listen_to_signals(self, has_handlers: bool, /) -> None: ...
     def _run(self) -> None: ...
     def stop(self) -> None: ...
     def is_running(self) -> bool: ...
@@ -83,3 +86,25 @@ class SocketOperation:
 @final
 class Spawned:
     def cancel(self) -> bool: ...
+
+@final
+class ReadPipeTransport(asyncio.ReadTransport):
+    def __init__(
+        self,
+        loop: Loop,
+        pipe: Any,
+        protocol: asyncio.BaseProtocol,
+        waiter: asyncio.Future[None] | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> None: ...
+
+@final
+class WritePipeTransport(asyncio.WriteTransport):
+    def __init__(
+        self,
+        loop: Loop,
+        pipe: Any,
+        protocol: asyncio.BaseProtocol,
+        waiter: asyncio.Future[None] | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> None: ...

@@ -5,6 +5,7 @@ from .connections import Connections
 from .exceptions import ExceptionHandling
 from .executors import Executors
 from .pipes import Pipes
+from .processes import Processes
 from .runs import Runs
 from .sendfile import SendingFiles
 from .signals import Signals
@@ -22,6 +23,7 @@ class Loop(
     TransportSendfile,
     SendingFiles,
     SocketOperations,
+    Processes,
     Pipes,
     Executors,
     Signals,

@@ -18,13 +18,13 @@ def warn_of_lost_writes() -> None:
 
 
 class Pipes(LoopPart):
-    async def connect_read_pipe(  # type: ignore[override]
+    async def connect_read_pipe(
         self, protocol_factory: Callable[[], P], pipe: Any
     ) -> tuple[asyncio.ReadTransport, P]:
         """Reads from pipe, a file object (a pipe, a socket or a character device), which becomes non-blocking."""
         return await self._connect_pipe(_core.ReadPipeTransport, protocol_factory, pipe)
 
-    async def connect_write_pipe(  # type: ignore[override]
+    async def connect_write_pipe(
         self, protocol_factory: Callable[[], P], pipe: Any
     ) -> tuple[asyncio.WriteTransport, P]:
         """Writes to pipe, a file object (a pipe, a socket or a character device), which becomes non-blocking."""

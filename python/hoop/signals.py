@@ -37,9 +37,6 @@ def _set_disposition(number: int, handler: Any) -> None:
 
 
 class Signals(LoopPart):
-    # Read by the extension, which schedules callback(*args) for each signal that came.
-    _signal_handlers: dict[int, tuple[Callable[..., object], tuple[Any, ...], contextvars.Context]]
-
     def add_signal_handler(  # type: ignore[override]
         self, sig: int, callback: Callable[..., object], *args: Any
     ) -> None:
