@@ -69,7 +69,7 @@ def engine(
         return getattr(type(sslobj), name, None) is stock and name not in getattr(sslobj, "__dict__", ())
 
     def method(name: str) -> Callable[..., Any]:
-        method: Callable[..., Any] = getattr(sslobj._sslobj if is_stock(name) else sslobj, name)
+        method: Callable[..., Any] = getattr(sslobj._sslobj if is_stock(name) else sslobj, name)  # type: ignore[attr-defined]
         return method
 
     return (

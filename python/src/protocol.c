@@ -4,6 +4,8 @@
  */
 #include "protocol.h"
 
+#include "tls.h"
+
 /* ---- kinds ---- */
 
 static int fill_buffer(PyObject *lent, Py_buffer *ret_buffer)
@@ -42,7 +44,8 @@ static int tell_count(struct core_state *state, PyObject *protocol, Py_ssize_t c
 }
 
 static const struct protocol_kind plain_kind = {0};
-static const struct protocol_kind buffered_kind = {lend_buffer, tell_count};
+static const struct protocol_kind buffered_kind = {NULL, lend_buffer, tell_count};
+static const struct protocol_kind tls_kind = {tls_protocol_take, lend_buffer, tell_count};
 
 int protocol_set(struct protocol *protocol, struct core_state *state, PyObject *object)
 {
@@ -50,6 +53,8 @@ int protocol_set(struct protocol *protocol, struct core_state *state, PyObject *
     if (is_buffered < 0)
         return -1;
     protocol->kind = is_buffered ? &buffered_kind : &plain_kind;
+    if (Py_IS_TYPE(object, (PyTypeObject *)state->TlsProtocol))
+        protocol->kind = &tls_kind;
     PyObject *old = protocol->object;
     protocol->object = Py_NewRef(object);
     Py_XDECREF(old);

@@ -16,6 +16,8 @@
 /* How protocols of one kind take what was received. All return 0, or -1 with an exception, and
  * may do anything to the transport, but for setting free the protocol they are called with. */
 struct protocol_kind {
+    /* One written in C: these bytes were received, and are gone after the call. NULL for the others. */
+    int (*take)(struct core_state *state, PyObject *protocol, const char *data, size_t length);
     /* NULL: it has no buffer, and takes bytes objects. */
     int (*get_buffer)(struct core_state *state, PyObject *protocol, Py_buffer *ret_buffer);
     /* So many bytes are in the buffer that get_buffer lent; it is released already. */

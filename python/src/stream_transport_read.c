@@ -11,6 +11,7 @@
 
 enum {
     SMALL = 16 * 1024, /* is received on the stack and copied */
+    MEDIUM = 64 * 1024,
     LARGE = 256 * 1024,
 };
 
@@ -165,13 +166,30 @@ static int read_into(struct stream_transport *transport, const struct protocol_k
     return 0;
 }
 
+/* ---- for a protocol that is written in C ---- */
+
+static int read_and_hand_over(struct stream_transport *transport, const struct protocol_kind *kind,
+                              PyObject *protocol)
+{
+    char buffer[MEDIUM];
+    ssize_t count = receive(transport, buffer, sizeof buffer);
+    if (count < 0)
+        return read_failed(transport, count);
+    if (count == 0)
+        return read_eof(transport);
+    if (kind->take(transport->loop->state, protocol, buffer, (size_t)count) < 0)
+        return stream_transport_fail(transport, "Fatal error: the protocol failed.");
+    return 0;
+}
+
 int stream_transport_read(struct stream_transport *transport)
 {
     const struct protocol_kind *kind = transport->protocol.kind;
     if (kind->get_buffer == NULL)
         return read_bytes(transport);
     PyObject *protocol = Py_NewRef(transport->protocol.object); /* it may set another one */
-    int rc = read_into(transport, kind, protocol);
+    int rc = kind->take != NULL ? read_and_hand_over(transport, kind, protocol)
+                                : read_into(transport, kind, protocol);
     Py_DECREF(protocol);
     return rc;
 }

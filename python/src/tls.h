@@ -21,6 +21,7 @@
 #define TLS_H
 
 #include "module.h"
+#include "protocol.h"
 #include "tls_engine.h"
 
 enum tls_state {
@@ -45,17 +46,16 @@ struct tls_marks {
 };
 
 typedef struct tls_protocol_object {
-    PyObject_HEAD struct core_state *state; /* of the module; borrowed, the type keeps it */
-    PyObject *loop;   /* this and all objects below: owned; NULL where there is none */
-    PyObject *waiter; /* a future: the handshake's end */
-    PyObject *extra;  /* what get_extra_info knows of TLS: a dict */
+    PyObject_HEAD
+    struct core_state *state; /* of the module; borrowed, the type keeps it */
+    PyObject *loop;           /* this and all objects below: owned; NULL where there is none */
+    PyObject *waiter;         /* a future: the handshake's end */
+    PyObject *extra;          /* what get_extra_info knows of TLS: a dict */
     struct tls_engine engine;
     enum tls_state phase;
 
     /* The program's side. */
-    PyObject *app_protocol;
-    PyObject *get_buffer; /* its methods, if it is a BufferedProtocol, or NULL */
-    PyObject *buffer_updated;
+    struct protocol app;     /* the program's protocol */
     PyObject *app_transport; /* until the connection is lost */
     enum tls_told told;
     bool is_closed;         /* by the program: it gets no more data */
@@ -85,9 +85,10 @@ typedef struct tls_protocol_object {
 } tls_protocol_object;
 
 typedef struct tls_transport_object {
-    PyObject_HEAD PyObject *asyncio_slots[1]; /* of asyncio.Transport: never used */
-    tls_protocol_object *protocol;            /* owned */
-    PyObject *loop;                           /* owned */
+    PyObject_HEAD
+    PyObject *asyncio_slots[1];    /* of asyncio.Transport: never used */
+    tls_protocol_object *protocol; /* owned */
+    PyObject *loop;                /* owned */
     PyObject *attributes;
     PyObject *weak_references;
     bool is_closed;
@@ -102,8 +103,9 @@ PyObject *tls_transport_new(tls_protocol_object *protocol);
 
 /* ---- tls_protocol.c ---- */
 
-/* The program's protocol from now on. 0, or -1 with any exception. */
-int tls_set_app_protocol(tls_protocol_object *self, PyObject *protocol);
+/* What a StreamTransport received for PROTOCOL, a TlsProtocol. 0, or -1 with any exception. */
+int tls_protocol_take(struct core_state *state, PyObject *protocol, const char *data,
+                      size_t length);
 /* The pending exception ends the connection. */
 int tls_fatal(tls_protocol_object *self, const char *message);
 /* The pending exception is reported only: METHOD of the program's protocol failed. */

@@ -4,17 +4,17 @@
  */
 #include "tls.h"
 
+#include "stream_transport.h"
+
 /* ---- back pressure ---- */
 
-/* OBJECT.NAME([ARGUMENT]), of the transport or the program's protocol: the call may be what ends the
- * connection, and lets go of the object. 0, or -1 with an exception. */
-static int call_method(PyObject *object, PyObject *name, PyObject *argument)
+/* Of the transport below: the call may end the connection, and let go of it. */
+static int call_lower(tls_protocol_object *self, PyObject *name)
 {
-    Py_INCREF(object);
-    PyObject *result = argument == NULL ? PyObject_CallMethodNoArgs(object, name)
-                                        : PyObject_CallMethodOneArg(object, name, argument);
+    PyObject *transport = Py_NewRef(self->transport);
+    PyObject *result = PyObject_CallMethodNoArgs(transport, name);
+    Py_DECREF(transport);
     Py_XDECREF(result);
-    Py_DECREF(object);
     return result == NULL ? -1 : 0;
 }
 
@@ -25,11 +25,11 @@ int tls_control_reading(tls_protocol_object *self)
         return size < 0 ? -1 : 0;
     if (size > self->read_marks.high && !self->is_lower_reading_paused) {
         self->is_lower_reading_paused = true;
-        return call_method(self->transport, self->state->name_pause_reading, NULL);
+        return call_lower(self, self->state->name_pause_reading);
     }
     if (size <= self->read_marks.low && self->is_lower_reading_paused) {
         self->is_lower_reading_paused = false;
-        return call_method(self->transport, self->state->name_resume_reading, NULL);
+        return call_lower(self, self->state->name_resume_reading);
     }
     return 0;
 }
@@ -42,9 +42,9 @@ Py_ssize_t tls_write_size(tls_protocol_object *self)
 
 static int call_app(tls_protocol_object *self, PyObject *name, const char *message)
 {
-    if (self->app_protocol == NULL)
-        return 0;
-    return call_method(self->app_protocol, name, NULL) < 0 ? tls_report(self, message) : 0;
+    PyObject *result = protocol_call(&self->app, name, NULL);
+    Py_XDECREF(result);
+    return result == NULL ? tls_report(self, message) : 0;
 }
 
 int tls_control_writing(tls_protocol_object *self)
@@ -67,9 +67,18 @@ int tls_control_writing(tls_protocol_object *self)
 
 static int write_lower(tls_protocol_object *self, PyObject *data)
 {
-    if (self->transport == NULL)
+    PyObject *transport = self->transport;
+    if (transport == NULL)
         return 0;
-    return call_method(self->transport, self->state->name_write, data);
+    Py_INCREF(transport);
+    PyObject *result;
+    if (Py_IS_TYPE(transport, (PyTypeObject *)self->state->StreamTransport))
+        result = stream_transport_write(transport, data);
+    else
+        result = PyObject_CallMethodOneArg(transport, self->state->name_write, data);
+    Py_DECREF(transport);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
 }
 
 int tls_send(tls_protocol_object *self, bool is_last)
@@ -180,7 +189,7 @@ int tls_write(tls_protocol_object *self, PyObject *data)
 static bool may_deliver(const tls_protocol_object *self)
 {
     return (self->phase == TLS_WRAPPED || self->phase == TLS_FLUSHING) && !self->is_closed &&
-           !self->is_reading_paused && self->app_protocol != NULL;
+           !self->is_reading_paused && self->app.object != NULL;
 }
 
 /* One piece. 1 if there may be more, 0, or -1 with an exception. */
@@ -189,55 +198,28 @@ static int deliver_bytes(tls_protocol_object *self)
     PyObject *data = tls_engine_read(&self->engine);
     if (data == NULL)
         return PyErr_Occurred() ? -1 : 0;
-    int rc = call_method(self->app_protocol, self->state->name_data_received, data);
+    PyObject *result = protocol_call(&self->app, self->state->name_data_received, data);
     Py_DECREF(data);
-    return rc < 0 ? -1 : 1;
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 1;
 }
 
-/* How much came into the buffer that the program gave; 0 or -1. */
-static Py_ssize_t fill_buffer(tls_protocol_object *self, PyObject *buffer)
-{
-    Py_buffer view;
-    if (PyObject_GetBuffer(buffer, &view, PyBUF_WRITABLE) < 0)
-        return -1;
-    Py_ssize_t count = -1;
-    if (view.len == 0)
-        PyErr_SetString(PyExc_RuntimeError, "get_buffer() returned an empty buffer");
-    else
-        count = tls_engine_read_into(&self->engine, view.buf, (size_t)view.len);
-    PyBuffer_Release(&view);
-    return count;
-}
-
-/* The buffer that the program gives for what is there. A new reference, or NULL. */
-static PyObject *ask_buffer(tls_protocol_object *self)
-{
-    Py_ssize_t hint = tls_engine_incoming(&self->engine);
-    PyObject *number = hint < 0 ? NULL : PyLong_FromSsize_t(hint);
-    if (number == NULL)
-        return NULL;
-    PyObject *get_buffer = Py_NewRef(self->get_buffer); /* it may set another protocol */
-    PyObject *buffer = PyObject_CallOneArg(get_buffer, number);
-    Py_DECREF(get_buffer);
-    Py_DECREF(number);
-    return buffer;
-}
-
+/* As much as fits the buffer that the program lends. As deliver_bytes. */
 static int deliver_buffered(tls_protocol_object *self)
 {
-    PyObject *updated = Py_NewRef(self->buffer_updated); /* of the protocol whose buffer it is */
-    PyObject *buffer = ask_buffer(self);
-    Py_ssize_t count = buffer == NULL ? -1 : fill_buffer(self, buffer);
-    Py_XDECREF(buffer);
-    int rc = (int)(count > 0 ? 1 : count);
-    if (rc == 1) {
-        PyObject *length = PyLong_FromSsize_t(count);
-        PyObject *result = length == NULL ? NULL : PyObject_CallOneArg(updated, length);
-        Py_XDECREF(length);
-        Py_XDECREF(result);
-        rc = result == NULL ? -1 : 1;
+    const struct protocol_kind *kind = self->app.kind;
+    PyObject *protocol = Py_NewRef(self->app.object); /* it may set another one */
+    Py_buffer buffer;
+    Py_ssize_t count = kind->get_buffer(self->state, protocol, &buffer);
+    if (count == 0) {
+        if (may_deliver(self)) /* get_buffer may have closed or paused the transport */
+            count = tls_engine_read_into(&self->engine, buffer.buf, (size_t)buffer.len);
+        PyBuffer_Release(&buffer);
     }
-    Py_DECREF(updated);
+    int rc = count > 0 ? 1 : (int)count;
+    if (rc == 1 && kind->buffer_updated(self->state, protocol, count) < 0)
+        rc = -1;
+    Py_DECREF(protocol);
     return rc;
 }
 
@@ -247,7 +229,7 @@ static int deliver(tls_protocol_object *self)
     while (rc == 1 && may_deliver(self) && self->engine.records.whole > 0 &&
            !self->engine.is_ended) {
         self->is_drained = false;
-        rc = self->get_buffer != NULL ? deliver_buffered(self) : deliver_bytes(self);
+        rc = self->app.kind->get_buffer != NULL ? deliver_buffered(self) : deliver_bytes(self);
     }
     return rc < 0 ? -1 : 0;
 }

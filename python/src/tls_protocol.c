@@ -77,31 +77,6 @@ int tls_call_self_soon(tls_protocol_object *self, PyObject *name)
 
 /* ---- life ---- */
 
-int tls_set_app_protocol(tls_protocol_object *self, PyObject *protocol)
-{
-    int is_buffered = PyObject_IsInstance(protocol, self->state->AsyncioBufferedProtocol);
-    if (is_buffered < 0)
-        return -1;
-    PyObject *get_buffer = NULL;
-    PyObject *buffer_updated = NULL;
-    if (is_buffered) {
-        get_buffer = PyObject_GetAttr(protocol, self->state->name_get_buffer);
-        if (get_buffer != NULL)
-            buffer_updated = PyObject_GetAttr(protocol, self->state->name_buffer_updated);
-        if (buffer_updated == NULL) {
-            Py_XDECREF(get_buffer);
-            return -1;
-        }
-    }
-    Py_INCREF(protocol);
-    PyObject *old = self->app_protocol;
-    self->app_protocol = protocol;
-    Py_XSETREF(self->get_buffer, get_buffer);
-    Py_XSETREF(self->buffer_updated, buffer_updated);
-    Py_XDECREF(old); /* may run a program's code */
-    return 0;
-}
-
 /* FUNCTION of hoop.tls for a timeout or for limits. */
 static int checked_seconds(PyObject **member, const char *function, PyObject *seconds)
 {
@@ -181,7 +156,7 @@ static int init(tls_protocol_object *self, const struct arguments *a)
         checked_seconds(&self->shutdown_seconds, "shutdown_timeout", a->shutdown_timeout) < 0 ||
         default_marks(&self->write_marks, "write_marks") < 0 ||
         default_marks(&self->read_marks, "read_marks") < 0 || init_engine(self, a) < 0 ||
-        tls_set_app_protocol(self, a->app_protocol) < 0)
+        protocol_set(&self->app, self->state, a->app_protocol) < 0)
         return -1;
     self->app_transport = tls_transport_new(self);
     return self->app_transport == NULL ? -1 : 0;
@@ -207,9 +182,7 @@ static PyObject *tls_protocol_new(PyTypeObject *type, PyObject *args, PyObject *
     X(loop) \
     X(waiter) \
     X(extra) \
-    X(app_protocol) \
-    X(get_buffer) \
-    X(buffer_updated) \
+    X(app.object) \
     X(app_transport) \
     X(backlog) \
     X(transport) \
@@ -302,25 +275,27 @@ static PyObject *get_buffer(PyObject *object, PyObject *hint)
     return Py_NewRef(self->receive_view);
 }
 
-/* LENGTH bytes are in the receive buffer. 0, or -1 with an exception. */
-static int take_received(tls_protocol_object *self, Py_ssize_t length)
+int tls_protocol_take(struct core_state *state, PyObject *protocol, const char *data, size_t length)
 {
-    if (self->receive_buffer == NULL || length < 0 || length > RECEIVE_SIZE) {
-        PyErr_SetString(PyExc_ValueError, "buffer_updated() of more than get_buffer() gave");
-        return -1;
-    }
-    if (tls_engine_feed(&self->engine, PyByteArray_AS_STRING(self->receive_buffer),
-                        (size_t)length) < 0)
+    tls_protocol_object *self = self_of(protocol);
+    (void)state;
+    if (tls_engine_feed(&self->engine, data, length) < 0)
         return -1;
     return tls_advance(self);
 }
 
 static PyObject *buffer_updated(PyObject *object, PyObject *count)
 {
+    tls_protocol_object *self = self_of(object);
     Py_ssize_t length = PyLong_AsSsize_t(count);
     if (length == -1 && PyErr_Occurred())
         return NULL;
-    return none_or_error(take_received(self_of(object), length));
+    if (self->receive_buffer == NULL || length < 0 || length > RECEIVE_SIZE) {
+        PyErr_SetString(PyExc_ValueError, "buffer_updated() of more than get_buffer() gave");
+        return NULL;
+    }
+    return none_or_error(tls_protocol_take(
+        self->state, object, PyByteArray_AS_STRING(self->receive_buffer), (size_t)length));
 }
 
 static PyObject *eof_received(PyObject *object, PyObject *unused)
@@ -437,7 +412,7 @@ static PyGetSetDef tls_protocol_attributes[] = {
 
 static PyMemberDef tls_protocol_members[] = {
     {"_app_transport", T_OBJECT, offsetof(tls_protocol_object, app_transport), READONLY, NULL},
-    {"_app_protocol", T_OBJECT, offsetof(tls_protocol_object, app_protocol), READONLY, NULL},
+    {"_app_protocol", T_OBJECT, offsetof(tls_protocol_object, app.object), READONLY, NULL},
     {"_transport", T_OBJECT, offsetof(tls_protocol_object, transport), READONLY, NULL},
     {"_loop", T_OBJECT, offsetof(tls_protocol_object, loop), READONLY, NULL},
     {"_extra", T_OBJECT, offsetof(tls_protocol_object, extra), READONLY, NULL},

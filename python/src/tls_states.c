@@ -96,13 +96,11 @@ static int take_info(tls_protocol_object *self)
 
 static int tell_made(tls_protocol_object *self)
 {
-    if (self->told != TLS_TOLD_NOTHING || self->app_protocol == NULL)
+    if (self->told != TLS_TOLD_NOTHING || self->app.object == NULL)
         return 0;
     self->told = TLS_TOLD_MADE;
-    PyObject *protocol = Py_NewRef(self->app_protocol);
     PyObject *result =
-        PyObject_CallMethodOneArg(protocol, self->state->name_connection_made, self->app_transport);
-    Py_DECREF(protocol);
+        protocol_call(&self->app, self->state->name_connection_made, self->app_transport);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
 }
@@ -169,12 +167,10 @@ int tls_handshake_late(tls_protocol_object *self)
 
 int tls_call_eof_received(tls_protocol_object *self)
 {
-    if (self->told != TLS_TOLD_MADE || self->app_protocol == NULL)
+    if (self->told != TLS_TOLD_MADE || self->app.object == NULL)
         return 0;
     self->told = TLS_TOLD_EOF;
-    PyObject *protocol = Py_NewRef(self->app_protocol);
-    int keep_open = is_true(PyObject_CallMethodNoArgs(protocol, self->state->name_eof_received));
-    Py_DECREF(protocol);
+    int keep_open = is_true(protocol_call(&self->app, self->state->name_eof_received, NULL));
     if (keep_open > 0) {
         PyObject *result = call_python("tls", "log_keep_open", "()");
         keep_open = result == NULL ? -1 : 1;
@@ -329,10 +325,10 @@ int tls_lower_eof(tls_protocol_object *self, bool *ret_keep_open)
 static int tell_lost(tls_protocol_object *self, PyObject *exception)
 {
     bool is_told = self->told == TLS_TOLD_MADE || self->told == TLS_TOLD_EOF;
-    if (self->phase == TLS_HANDSHAKE || !is_told || self->app_protocol == NULL)
+    if (self->phase == TLS_HANDSHAKE || !is_told || self->app.object == NULL)
         return 0;
     self->told = TLS_TOLD_LOST;
-    PyObject *method = PyObject_GetAttr(self->app_protocol, self->state->name_connection_lost);
+    PyObject *method = PyObject_GetAttr(self->app.object, self->state->name_connection_lost);
     return tls_call_soon(self, method, exception);
 }
 
@@ -349,9 +345,7 @@ static int let_go(tls_protocol_object *self)
     Py_XDECREF(rest);
     Py_CLEAR(self->transport);
     Py_CLEAR(self->app_transport);
-    Py_CLEAR(self->app_protocol);
-    Py_CLEAR(self->get_buffer);
-    Py_CLEAR(self->buffer_updated);
+    Py_CLEAR(self->app.object);
     return rc;
 }
 

@@ -107,12 +107,13 @@ static PyObject *get_extra_info(PyObject *object, PyObject *args, PyObject *keyw
 
 static PyObject *set_protocol(PyObject *object, PyObject *app_protocol)
 {
-    return none_or_error(tls_set_app_protocol(protocol_of(object), app_protocol));
+    tls_protocol_object *protocol = protocol_of(object);
+    return none_or_error(protocol_set(&protocol->app, protocol->state, app_protocol));
 }
 
 static PyObject *get_protocol(PyObject *object, PyObject *unused)
 {
-    PyObject *app_protocol = protocol_of(object)->app_protocol;
+    PyObject *app_protocol = protocol_of(object)->app.object;
     (void)unused;
     return Py_NewRef(app_protocol == NULL ? Py_None : app_protocol);
 }
