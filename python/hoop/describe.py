@@ -10,8 +10,9 @@ import functools
 import inspect
 import sys
 from asyncio import format_helpers
-from asyncio.log import logger
 from typing import Any
+
+from .log import logger
 
 
 def source_traceback() -> Any:
@@ -69,7 +70,7 @@ def report_slow(owner: Any, seconds: float) -> None:
     """OWNER, a handle or a transport, kept the loop for SECONDS."""
     task = getattr(getattr(owner, "_callback", None), "__self__", None)
     what = task if isinstance(task, asyncio.Task) else owner
-    logger.warning("Executing %r took %.3f seconds", what, seconds)
+    logger().warning("Executing %r took %.3f seconds", what, seconds)
 
 
 def report_core(

@@ -2,11 +2,11 @@
 """What went wrong where nobody called: the exception handler of the loop."""
 
 import traceback
-from asyncio.log import logger
 from collections.abc import Callable
 from typing import Any
 
 from .base import LoopPart
+from .log import logger
 
 ExceptionHandler = Callable[[Any, dict[str, Any]], object]
 
@@ -44,7 +44,7 @@ class ExceptionHandling(LoopPart):
             context["handle_traceback"] = trace
         lines = [message]
         lines += [_told(key, context[key]) for key in sorted(context) if key not in ("message", "exception")]
-        logger.error("\n".join(lines), exc_info=exception or False)
+        logger().error("\n".join(lines), exc_info=exception or False)
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Hands a problem to the handler; see asyncio's documentation for what context may hold."""
@@ -58,7 +58,7 @@ class ExceptionHandling(LoopPart):
             raise
         except BaseException as error:
             if handler is None:
-                logger.error("Exception in default exception handler", exc_info=True)
+                logger().error("Exception in default exception handler", exc_info=True)
             else:
                 self._report_broken_handler(error, context)
 
@@ -79,4 +79,4 @@ class ExceptionHandling(LoopPart):
             raise
         except BaseException:
             text = "Exception in default exception handler while handling an unexpected error in custom exception handler"
-            logger.error(text, exc_info=True)
+            logger().error(text, exc_info=True)

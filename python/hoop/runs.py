@@ -7,11 +7,11 @@ import sys
 import warnings
 import weakref
 from asyncio import base_events, events
-from asyncio.log import logger
 from collections.abc import AsyncGenerator, Awaitable, Coroutine, Generator
 from typing import Any, TypeVar
 
 from .base import LoopPart
+from .log import logger
 
 T = TypeVar("T")
 # asyncio.constants.DEBUG_STACK_DEPTH: how many frames of a coroutine's origin are kept in debug mode.
@@ -98,7 +98,7 @@ class Runs(LoopPart):
         if self.is_running():
             raise RuntimeError("Cannot close a running event loop")
         if not self.is_closed() and self.get_debug():
-            logger.debug("Close %r", self)
+            logger().debug("Close %r", self)
         super().close()
 
     # ---- debug mode ----

@@ -18,7 +18,8 @@
 enum { RETRY_NS = 1000000000 }; /* asyncio.constants.ACCEPT_RETRY_DELAY */
 
 struct listener {
-    PyObject_HEAD loop_object *loop;    /* owned, until the object ends */
+    PyObject_HEAD
+    loop_object *loop;                  /* owned, until the object ends */
     PyObject *sock;                     /* owned: the listening socket; NULL once closed */
     PyObject *accepted;                 /* owned: called with each new socket */
     PyObject *context;                  /* owned: the contextvars.Context that it is called in */

@@ -75,6 +75,7 @@ PyObject *loop_call_soon(PyObject *self, PyObject *const *args, Py_ssize_t count
     if (parse(loop, "call_soon", 1, args, count, names, &request) < 0 ||
         check(loop, "call_soon", request.callback) < 0)
         return NULL;
+    threadsafe_take(loop);
     handle_object *handle = request_handle(loop, &request);
     if (handle != NULL)
         work_push(loop, &handle->work);

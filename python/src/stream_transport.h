@@ -19,16 +19,17 @@
 enum { STREAM_TRANSPORT_HIGH_WATER = 64 * 1024 };
 
 struct stream_transport {
-    PyObject_HEAD PyObject *asyncio_slots[1]; /* room for those of asyncio.Transport; not used */
-    loop_object *loop;                        /* owned, until the object ends */
-    PyObject *sock;                           /* owned: a socket.socket; NULL once it is closed */
-    PyObject *server;                         /* owned: told when the connection is lost; or NULL */
-    PyObject *waiter;       /* owned: a future, until the protocol has been told; or NULL */
-    PyObject *empty_waiter; /* owned: a future for outgoing to be empty (sendfile); or NULL */
-    PyObject *extra;        /* owned: a dict, for get_extra_info */
-    PyObject *context;      /* owned: the contextvars.Context that the protocol is called in */
-    PyObject *lost_with;    /* owned: what to tell connection_lost; NULL for None */
-    PyObject *dict;         /* owned: the program's attributes, or NULL */
+    PyObject_HEAD
+    PyObject *asyncio_slots[1]; /* room for those of asyncio.Transport; not used */
+    loop_object *loop;          /* owned, until the object ends */
+    PyObject *sock;             /* owned: a socket.socket; NULL once it is closed */
+    PyObject *server;           /* owned: told when the connection is lost; or NULL */
+    PyObject *waiter;           /* owned: a future, until the protocol has been told; or NULL */
+    PyObject *empty_waiter;     /* owned: a future for outgoing to be empty (sendfile); or NULL */
+    PyObject *extra;            /* owned: a dict, for get_extra_info */
+    PyObject *context;          /* owned: the contextvars.Context that the protocol is called in */
+    PyObject *lost_with;        /* owned: what to tell connection_lost; NULL for None */
+    PyObject *dict;             /* owned: the program's attributes, or NULL */
     PyObject *weak_references;
     struct protocol protocol;
     struct outgoing outgoing;

@@ -23,17 +23,13 @@ static void take_incoming(loop_object *loop, hoop_link *taken)
     link_init(taken);
     pthread_mutex_lock(&loop->incoming_lock);
     link_prepend_all(taken, &loop->incoming);
-    loop->is_posted = false;
     pthread_mutex_unlock(&loop->incoming_lock);
 }
 
-/* In the loop's thread; STATUS is an error when the loop is being closed. */
-static void bring_in(hoop_post *post, int status)
+/* In the loop's thread, or while it does not run. */
+static void bring_in(loop_object *loop)
 {
-    loop_object *loop = loop_of_post(post);
     hoop_link taken;
-    if (status < 0)
-        return; /* threadsafe_clear drops them */
     take_incoming(loop, &taken);
     while (!link_is_alone(&taken)) {
         struct work *work = work_of(taken.next);
@@ -43,11 +39,28 @@ static void bring_in(hoop_post *post, int status)
     }
 }
 
+/* STATUS is an error when the loop is being closed: threadsafe_clear drops what came. */
+static void post_run(hoop_post *post, int status)
+{
+    loop_object *loop = loop_of_post(post);
+    pthread_mutex_lock(&loop->incoming_lock);
+    loop->is_posted = false;
+    pthread_mutex_unlock(&loop->incoming_lock);
+    if (status == 0)
+        bring_in(loop);
+}
+
+void threadsafe_take(loop_object *loop)
+{
+    if (!loop->running)
+        bring_in(loop);
+}
+
 int threadsafe_init(loop_object *loop)
 {
     link_init(&loop->incoming);
     link_init(&loop->post.link);
-    loop->post.run = bring_in;
+    loop->post.run = post_run;
     int rc = pthread_mutex_init(&loop->incoming_lock, NULL);
     if (rc != 0)
         (void)raise_result(-rc);

@@ -93,6 +93,17 @@ def test_a_call_before_the_run_is_kept_for_it(loop: hoop.Loop) -> None:
     assert ran == [1]
 
 
+def test_calls_before_the_run_keep_their_order_with_call_soon(loop: hoop.Loop) -> None:
+    ran: list[int] = []
+    thread = threading.Thread(target=lambda: loop.call_soon_threadsafe(ran.append, 1))
+    thread.start()
+    thread.join()
+    loop.call_soon(ran.append, 2)
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    assert ran == [1, 2]
+
+
 def test_a_closed_loop_refuses_calls(loop: hoop.Loop) -> None:
     loop.close()
     with pytest.raises(RuntimeError, match="Event loop is closed"):
