@@ -100,7 +100,10 @@ def includes(path: Path) -> Iterator[tuple[int, bool, str]]:
 
 
 def is_public(root: Path, included: str) -> bool:
-    return included == "hoop.h" or (included.startswith("hoop/") and (root / "include" / included).is_file())
+    folders = ("include", "python/include")
+    return included == "hoop.h" or (
+        included.startswith("hoop/") and any((root / folder / included).is_file() for folder in folders)
+    )
 
 
 def without_comments(text: str) -> str:
