@@ -337,6 +337,7 @@ static PyType_Slot slots[] = {
 PyType_Spec stream_transport_spec = {
     .name = "hoop._core.StreamTransport",
     .basicsize = sizeof(struct stream_transport),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
+    /* Not immutable: from Python 3.14 on only a type with an immutable base may be. */
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
     .slots = slots,
 };
