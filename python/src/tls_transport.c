@@ -86,9 +86,10 @@ static void tls_transport_dealloc(PyObject *object)
 static PyObject *tls_transport_repr(PyObject *object)
 {
     tls_transport_object *self = self_of(object);
-    return PyUnicode_FromFormat("<%s %s%R>", "TlsTransport", self->is_closed ? "closing " : "",
-                                self->protocol->transport == NULL ? Py_None
-                                                                  : self->protocol->transport);
+    const char *state = self->is_closed ? " closing" : "";
+    if (self->protocol->transport == NULL)
+        return PyUnicode_FromFormat("<TlsTransport%s>", self->is_closed ? " closed" : "");
+    return PyUnicode_FromFormat("<TlsTransport%s on %R>", state, self->protocol->transport);
 }
 
 /* ---- the connection ---- */
