@@ -201,6 +201,6 @@ static PyType_Slot slots[] = {
 PyType_Spec read_pipe_transport_spec = {
     .name = "hoop._core.ReadPipeTransport",
     .basicsize = sizeof(struct pipe_transport),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
     .slots = slots,
 };

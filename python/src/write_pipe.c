@@ -285,6 +285,6 @@ static PyType_Slot slots[] = {
 PyType_Spec write_pipe_transport_spec = {
     .name = "hoop._core.WritePipeTransport",
     .basicsize = sizeof(struct pipe_transport),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
     .slots = slots,
 };
