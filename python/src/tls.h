@@ -59,6 +59,7 @@ typedef struct tls_protocol_object {
     PyObject *app_transport; /* until the connection is lost */
     enum tls_told told;
     bool is_closed;         /* by the program: it gets no more data */
+    bool is_forgotten;      /* it closed what was closed: it will not ask about the end any more */
     bool is_reading_paused; /* by the program */
     bool is_writing_paused; /* the program, by us */
     struct tls_marks write_marks;
@@ -127,6 +128,8 @@ int tls_lower_lost(tls_protocol_object *self, PyObject *exception);
 int tls_start_shutdown(tls_protocol_object *self);
 /* The end at once; EXCEPTION or None is for connection_lost. */
 int tls_abort(tls_protocol_object *self, PyObject *exception);
+/* The connection is lost, and the program knows: what is left of it goes. 0, or -1 with an exception. */
+int tls_forget(tls_protocol_object *self);
 int tls_call_eof_received(tls_protocol_object *self);
 int tls_handshake_late(tls_protocol_object *self);
 int tls_shutdown_late(tls_protocol_object *self);

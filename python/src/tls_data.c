@@ -83,6 +83,8 @@ static int write_lower(tls_protocol_object *self, PyObject *data)
 
 int tls_send(tls_protocol_object *self, bool is_last)
 {
+    if (self->transport == NULL)
+        return 0;
     if (self->is_lower_writing_paused && !is_last)
         return tls_control_writing(self);
     self->is_drained = true;

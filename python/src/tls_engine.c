@@ -259,6 +259,8 @@ Py_ssize_t tls_engine_write(struct tls_engine *engine, PyObject *data)
 
 PyObject *tls_engine_drain(struct tls_engine *engine)
 {
+    if (engine->drain == NULL)
+        return PyBytes_FromStringAndSize(NULL, 0); /* cleared already */
     PyObject *data = PyObject_CallNoArgs(engine->drain);
     if (data != NULL && !PyBytes_Check(data)) {
         PyErr_SetString(PyExc_TypeError, "a MemoryBIO gave no bytes");

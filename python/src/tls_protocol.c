@@ -279,6 +279,8 @@ int tls_protocol_take(struct core_state *state, PyObject *protocol, const char *
 {
     tls_protocol_object *self = self_of(protocol);
     (void)state;
+    if (self->transport == NULL)
+        return 0; /* lost already */
     if (tls_engine_feed(&self->engine, data, length) < 0)
         return -1;
     return tls_advance(self);
@@ -322,6 +324,8 @@ static PyObject *resume_writing(PyObject *object, PyObject *unused)
     tls_protocol_object *self = self_of(object);
     (void)unused;
     self->is_lower_writing_paused = false;
+    if (self->phase == TLS_UNWRAPPED)
+        Py_RETURN_NONE;
     if (tls_send(self, false) < 0 && tls_fatal(self, "Fatal error on SSL protocol") < 0)
         return NULL;
     Py_RETURN_NONE;

@@ -311,8 +311,9 @@ int tls_lower_eof(tls_protocol_object *self, bool *ret_keep_open)
     if (self->phase == TLS_WRAPPED) {
         self->phase = TLS_FLUSHING;
         /* The program gets the rest when it resumes. */
-        *ret_keep_open = self->is_reading_paused;
-        return self->is_reading_paused ? 0 : do_flush(self);
+        int rc = self->is_reading_paused ? 0 : do_flush(self);
+        *ret_keep_open = self->phase == TLS_FLUSHING;
+        return rc;
     }
     if (self->phase == TLS_FLUSHING && self->backlog_size > 0 && tls_flush(self) < 0)
         return tls_fatal(self, fatal);
@@ -332,6 +333,16 @@ static int tell_lost(tls_protocol_object *self, PyObject *exception)
     return tls_call_soon(self, method, exception);
 }
 
+int tls_forget(tls_protocol_object *self)
+{
+    self->is_forgotten = true;
+    if (self->lost_count == 0 || self->transport != NULL)
+        return 0;
+    PyDict_Clear(self->extra);
+    tls_engine_clear(&self->engine);
+    return 0;
+}
+
 /* What the end takes with it: the circle of protocol and transports is broken. */
 static int let_go(tls_protocol_object *self)
 {
@@ -346,24 +357,46 @@ static int let_go(tls_protocol_object *self)
     Py_CLEAR(self->transport);
     Py_CLEAR(self->app_transport);
     Py_CLEAR(self->app.object);
+    if (rc == 0 && self->is_forgotten)
+        rc = tls_forget(self);
     return rc;
+}
+
+/* The handshake did not come to its end, so the waiter must not believe that it did. */
+static int fail_waiter(tls_protocol_object *self, PyObject *exception)
+{
+    if (exception != Py_None || self->waiter == NULL)
+        return wake_waiter(self, exception);
+    PyObject *aborted = PyObject_CallFunction(PyExc_ConnectionAbortedError, "s",
+                                              "the connection was closed during the handshake");
+    int rc = aborted == NULL ? -1 : wake_waiter(self, aborted);
+    Py_XDECREF(aborted);
+    return rc;
+}
+
+/* RC of one step of several that are all to be done: the first exception is kept for the end. */
+static void keep_first(PyObject **raised, int rc)
+{
+    if (rc == 0)
+        return;
+    if (*raised == NULL)
+        *raised = PyErr_GetRaisedException();
+    else
+        PyErr_Clear();
 }
 
 int tls_lower_lost(tls_protocol_object *self, PyObject *exception)
 {
-    PyObject *reason = exception == Py_None ? NULL : exception; /* borrowed */
-    PyObject *made = NULL;
-    int rc = tell_lost(self, exception);
-    if (self->phase == TLS_HANDSHAKE && reason == NULL && self->waiter != NULL)
-        reason = made = PyObject_CallFunction(PyExc_ConnectionAbortedError, "s",
-                                              "the connection was closed during the handshake");
-    if (let_go(self) < 0)
-        rc = -1;
-    if (cancel_timer(self, &self->handshake_timer) < 0 ||
-        cancel_timer(self, &self->shutdown_timer) < 0 || wake_waiter(self, reason) < 0)
-        rc = -1;
-    Py_XDECREF(made);
-    return rc < 0 ? tls_fatal(self, fatal) : 0;
+    PyObject *raised = NULL;
+    keep_first(&raised, tell_lost(self, exception));
+    keep_first(&raised, let_go(self));
+    keep_first(&raised, cancel_timer(self, &self->handshake_timer));
+    keep_first(&raised, cancel_timer(self, &self->shutdown_timer));
+    keep_first(&raised, fail_waiter(self, exception));
+    if (raised == NULL)
+        return 0;
+    PyErr_SetRaisedException(raised);
+    return tls_fatal(self, fatal);
 }
 
 int tls_abort(tls_protocol_object *self, PyObject *exception)

@@ -134,7 +134,7 @@ static PyObject *close_transport(PyObject *object, PyObject *unused)
     tls_transport_object *self = self_of(object);
     (void)unused;
     if (self->is_closed)
-        Py_RETURN_NONE;
+        return none_or_error(tls_forget(self->protocol));
     self->is_closed = true;
     self->protocol->is_closed = true;
     return none_or_error(tls_start_shutdown(self->protocol));

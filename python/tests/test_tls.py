@@ -156,13 +156,16 @@ def test_a_connection_lost_in_the_handshake_fails_the_waiter(
     assert pair.app.events == [] and pair.loop.pending() == []
 
 
-def test_closing_in_the_handshake_aborts(certificates: Certificates) -> None:
+@pytest.mark.parametrize("is_waited_for", [True, False])
+def test_closing_in_the_handshake_aborts(certificates: Certificates, is_waited_for: bool) -> None:
     pair = Pair(certificates)
     pair.tls.connection_made(pair.wire)
-    pair.waiter.cancel()
+    if not is_waited_for:
+        pair.waiter.cancel()
     pair.transport.close()
     pair.loop.turn()
     assert pair.wire.is_lost and pair.transport.is_closing()
+    assert pair.waiter.cancelled() or isinstance(pair.waiter.exception(), ConnectionAbortedError)
 
 
 def test_the_name_that_the_client_asks_for_chooses_the_certificate(certificates: Certificates) -> None:
@@ -607,6 +610,24 @@ def test_a_peer_that_only_closes_the_connection_below(pair: Pair) -> None:
     assert pair.app.data == b"last" and pair.app.events == ["made", "eof", "lost"] and pair.app.lost_with is None
 
 
+def test_a_program_may_pause_in_the_midst_of_what_came_before_the_end(pair: Pair) -> None:
+    def data_received(data: bytes) -> None:
+        Recorder.data_received(pair.app, data)
+        pair.transport.pause_reading()
+
+    pair.transport.pause_reading()
+    pair.wire.receive(pair.peer_writes(b"x" * 400_000))
+    pair.app.data_received = data_received
+    pair.transport.resume_reading()
+    pair.wire.receive_eof()
+    for _ in range(5):
+        pair.loop.turn()
+        assert not pair.wire.is_closed or len(pair.app.data) == 400_000
+        pair.transport.resume_reading()
+    assert pair.app.data == b"x" * 400_000 and len(pair.app.pieces) > 1
+    assert pair.app.events == ["made", "eof", "lost"] and pair.app.lost_with is None
+
+
 @pytest.mark.parametrize("closes", [False, True])
 def test_what_came_before_the_end_waits_for_a_paused_program(pair: Pair, closes: bool) -> None:
     pair.transport.pause_reading()
@@ -737,6 +758,22 @@ def test_a_closed_connection_ends_without_the_collector(certificates: Certificat
         assert context() is None
     finally:
         gc.enable()
+
+
+def test_closing_what_is_closed_lets_go_of_the_context(certificates: Certificates) -> None:
+    context = certificates.server()
+    kept = weakref.ref(context)
+    pair = Pair(certificates, server=context).connect()
+    del context
+    pair.peer_closes()
+    assert kept() is not None and pair.transport.get_extra_info("sslcontext") is kept()
+    pair.loop.timers.clear()
+    pair.transport.close()
+    assert kept() is None and pair.transport.get_extra_info("sslcontext", "nothing") == "nothing"
+    pair.transport.write(b"x")
+    pair.transport.abort()
+    assert pair.transport.get_write_buffer_size() == pair.transport.get_read_buffer_size() == 0
+    pair.tls.resume_writing()
 
 
 def test_a_thousand_handshakes_leave_nothing(certificates: Certificates) -> None:
