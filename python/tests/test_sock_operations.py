@@ -349,6 +349,7 @@ def test_a_tls_socket_is_refused(pair: Pair) -> None:
 def test_the_methods_of_a_derived_socket_are_used(pair: Pair) -> None:
     left, right = pair
     own = OwnSocket(fileno=left.detach())
+    own.setblocking(False)
 
     async def main(loop: hoop.Loop) -> None:
         loop.call_later(0.01, right.send, b"abc")
