@@ -2,6 +2,7 @@
 """The loop that programs get: the extension's, and what is done once a run or once a connection, in Python."""
 
 from .connections import Connections
+from .datagrams import Datagrams
 from .exceptions import ExceptionHandling
 from .executors import Executors
 from .pipes import Pipes
@@ -22,6 +23,7 @@ class Loop(
     TlsUpgrade,
     TransportSendfile,
     SendingFiles,
+    Datagrams,
     SocketOperations,
     Processes,
     Pipes,

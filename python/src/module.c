@@ -5,6 +5,7 @@
  */
 #include "module.h"
 
+#include "datagram_transport.h"
 #include "handle.h"
 #include "listener.h"
 #include "loop.h"

@@ -21,6 +21,7 @@
     X(Loop, loop_spec, NULL) \
     X(Spawned, spawned_spec, NULL) \
     X(SocketOperation, socket_operation_spec, NULL) \
+    X(DatagramTransport, datagram_transport_spec, state->AsyncioDatagramTransport) \
     X(Listener, listener_spec, NULL) \
     X(StreamTransport, stream_transport_spec, state->AsyncioTransport) \
     X(TlsProtocol, tls_protocol_spec, state->AsyncioBufferedProtocol) \
@@ -39,6 +40,7 @@
     X(main_thread, "threading", "main_thread") \
     X(set_wakeup_fd, "signal", "set_wakeup_fd") \
     X(AsyncioTransport, "asyncio", "Transport") \
+    X(AsyncioDatagramTransport, "asyncio", "DatagramTransport") \
     X(AsyncioBufferedProtocol, "asyncio", "BufferedProtocol") \
     X(AsyncioTransportSocket, "asyncio.trsock", "TransportSocket") \
     X(AsyncioSendfileMode, "asyncio.constants", "_SendfileMode") \
@@ -57,6 +59,7 @@
     X(_detach) \
     X(_get_extra_info) \
     X(_resume) \
+    X(addr) \
     X(buffer_updated) \
     X(call_exception_handler) \
     X(call_later) \
@@ -67,9 +70,12 @@
     X(connection_made) \
     X(context) \
     X(create_future) \
+    X(data) \
     X(data_received) \
+    X(datagram_received) \
     X(done) \
     X(eof_received) \
+    X(error_received) \
     X(exception) \
     X(fileno) \
     X(get_buffer) \

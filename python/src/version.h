@@ -32,4 +32,12 @@ static inline void PyErr_SetRaisedException(PyObject *exception)
 }
 #endif
 
+/* Datagram transports: what a datagram that waits counts for besides its bytes, and whether one
+ * without any is sent. */
+#if PY_VERSION_HEX >= 0x030D0000
+enum { DATAGRAM_OVERHEAD = 8, EMPTY_DATAGRAMS_ARE_SENT = 1 };
+#else
+enum { DATAGRAM_OVERHEAD = 0, EMPTY_DATAGRAMS_ARE_SENT = 0 };
+#endif
+
 #endif
