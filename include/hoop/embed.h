@@ -155,6 +155,22 @@ HOOP_API void hoop_call_on_thread_stack(void (*fn)(void *arg), void *arg);
 HOOP_API void hoop_set_wait_hooks(hoop_loop *loop, void (*before)(void *arg),
                                   void (*after)(void *arg), void *arg);
 
+/* ---- forks ------------------------------------------------------------------ */
+
+/* To be called in the child of a fork that does not exec, for each loop that it has a copy of: the
+ * copy lets go of what it shares with the parent's loop, which is not disturbed by anything that
+ * becomes of the copy. No loop runs in the child any more, so that another one can; if the fork was
+ * made in a callback, this loop goes on when that returns.
+ *
+ * What the copy had to do it still has, but for descriptors: nothing is watched there any more, and
+ * hoop_watch_stop is all that may be done with a watch of before. Its watchdog, and the threads
+ * and processes of its executors, are the parent's alone: a loop that has such must not be closed
+ * in the child. No other thread may post to the loop at the moment of the fork: an interpreter's
+ * lock keeps them off.
+ *
+ * 0, or -EMFILE, -ENFILE, -ENOMEM: then the loop cannot run any more, and can be closed. */
+HOOP_API HOOP_MUST_CHECK int hoop_loop_forked(hoop_loop *loop);
+
 #ifdef __cplusplus
 }
 #endif

@@ -222,6 +222,7 @@ static void run_batch(hoop_loop *loop)
 
 static int iterate(hoop_loop *loop, int64_t limit)
 {
+    running_loop = loop; /* again, in the child of a fork */
     int rc = collect(loop, limit);
     run_batch(loop);
     return rc;

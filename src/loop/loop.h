@@ -216,6 +216,8 @@ void handle_pool_done(hoop_loop *loop);
 
 /* wake.c */
 int wake_init(hoop_loop *loop);
+/* In the child of a fork: the descriptor was the parent's. Posts stay. 0 or an error. */
+int wake_forked(hoop_loop *loop);
 /* Refuses posts from now on; drops those that are there; and closes the descriptor, once
  * nobody can be about to signal it. */
 void wake_close(hoop_loop *loop);
@@ -256,6 +258,8 @@ unsigned simulation_budget(hoop_loop *loop, unsigned usual);
 /* Is that a time to watch with? */
 bool watchdog_accepts(double seconds);
 int watchdog_start_from_environment(hoop_loop *loop);
+/* In the child of a fork, where its thread does not go on. */
+void watchdog_forget(hoop_loop *loop);
 
 /* timer.c */
 /* Runs `expire` of each timer that is due at loop->now. */

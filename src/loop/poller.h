@@ -28,6 +28,9 @@ struct poller_ops {
     /* All results: 0 or more, or a negative errno. */
     int (*open)(struct poller *poller);
     void (*close)(struct poller *poller);
+    /* The same in the child of a fork: what the kernel knows is the parent's, and stays. NULL: as
+     * close. */
+    void (*abandon)(struct poller *poller);
     /* Registers watch->fd for watch->interest, edge- or level-triggered as watch->edge
      * says. */
     int (*add)(struct poller *poller, hoop_watch *watch);

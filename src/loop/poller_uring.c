@@ -292,6 +292,16 @@ static int uring_open(struct poller *poller)
     return 0;
 }
 
+static void uring_abandon(struct poller *poller)
+{
+    struct uring *uring = poller->uring;
+    sys_uring_close(&uring->ring);
+    alloc_free(uring->slots);
+    alloc_free(uring);
+    poller->uring = NULL;
+    poller->fd = -1;
+}
+
 /* The kernel takes its time to end a ring, and the files are not to stay open that long. */
 static void uring_close(struct poller *poller)
 {
@@ -300,11 +310,7 @@ static void uring_close(struct poller *poller)
         disarm(uring, fd);
     if (io_uring_sq_ready(&uring->ring) > 0)
         (void)sys_uring_submit(&uring->ring);
-    sys_uring_close(&uring->ring);
-    alloc_free(uring->slots);
-    alloc_free(uring);
-    poller->uring = NULL;
-    poller->fd = -1;
+    uring_abandon(poller);
 }
 
 /* Tells the kernel now of the end of a request. What it does not take goes with the next wait. */
@@ -416,6 +422,7 @@ const struct poller_ops poller_uring = {
     .name = "io_uring",
     .open = uring_open,
     .close = uring_close,
+    .abandon = uring_abandon,
     .add = uring_add,
     .change = uring_change,
     .remove = uring_remove,

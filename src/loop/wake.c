@@ -152,7 +152,8 @@ static void wake_notify(hoop_watch *watch, unsigned events)
     (void)events; /* having woken is all; the loop looks at its posts anyway */
 }
 
-int wake_init(hoop_loop *loop)
+/* Makes the descriptor, and watches it. 0 or an error, and wake->fd is -1. */
+static int wake_open(hoop_loop *loop)
 {
     struct wake *wake = &loop->wake;
     wake->fd = sys_eventfd();
@@ -166,13 +167,29 @@ int wake_init(hoop_loop *loop)
         rc = poller_settle(&loop->poller);
     if (rc < 0) {
         sys_close(wake->fd);
-        return rc;
+        wake->fd = -1;
     }
+    return rc;
+}
+
+int wake_init(hoop_loop *loop)
+{
+    struct wake *wake = &loop->wake;
+    int rc = wake_open(loop);
+    if (rc < 0)
+        return rc;
     hoop_ready_init(&wake->ready, run_posts);
     list_init(&wake->incoming_nodes);
     list_init(&wake->running_nodes);
     wake->sleeping = true;
     return 0;
+}
+
+int wake_forked(hoop_loop *loop)
+{
+    atomic_store(&loop->wake.lock.taken, false); /* no other thread is left that could hold it */
+    sys_close(loop->wake.fd);
+    return wake_open(loop);
 }
 
 void wake_close(hoop_loop *loop)

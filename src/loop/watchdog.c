@@ -242,6 +242,16 @@ void hoop_watchdog_stop(hoop_loop *loop)
     alloc_free(watchdog);
 }
 
+void watchdog_forget(hoop_loop *loop)
+{
+    if (loop->watchdog == NULL)
+        return;
+    asking = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER; /* its thread may have held it */
+    atomic_store(&open_question, NULL);
+    alloc_free(loop->watchdog);
+    loop->watchdog = NULL;
+}
+
 uint64_t hoop_watchdog_reports(const hoop_loop *loop)
 {
     return loop->watchdog != NULL ? atomic_load(&loop->watchdog->reports) : 0;
