@@ -423,9 +423,7 @@ PyObject *pipe_transport_get_loop(PyObject *self, void *closure)
 PyObject *pipe_transport_represent(struct pipe_transport *transport, const char *more)
 {
     const char *state = transport->pipe == NULL ? "closed " : transport->closing ? "closing " : "";
-    const char *activity = transport->pipe == NULL    ? "closed"
-                           : transport->watch.fd >= 0 ? "polling"
-                                                      : "idle";
+    const char *activity = transport->pipe == NULL ? "closed" : "open";
     return PyUnicode_FromFormat("<%s %sfd=%d %s%s>", transport->kind->name, state, transport->fd,
                                 activity, more);
 }
