@@ -5,6 +5,7 @@ from .connections import Connections
 from .datagrams import Datagrams
 from .exceptions import ExceptionHandling
 from .executors import Executors
+from .forks import Forks
 from .pipes import Pipes
 from .processes import Processes
 from .runs import Runs
@@ -29,6 +30,7 @@ class Loop(
     Pipes,
     Executors,
     Signals,
+    Forks,
     Runs,
     Tasks,
     ExceptionHandling,

@@ -6,6 +6,7 @@
 #include "module.h"
 
 #include "datagram_transport.h"
+#include "forks.h"
 #include "handle.h"
 #include "listener.h"
 #include "loop.h"
@@ -87,7 +88,7 @@ static int core_exec(PyObject *module)
         return -1;
     CORE_TYPES(MAKE)
 #undef MAKE
-    return 0;
+    return forks_add_functions(module);
 }
 
 static int core_traverse(PyObject *module, visitproc visit, void *arg)

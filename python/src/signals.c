@@ -218,12 +218,34 @@ int signals_traverse(loop_object *loop, visitproc visit, void *arg)
     return 0;
 }
 
+static void unwatch_pipe(loop_object *loop)
+{
+    hoop_watch_stop(loop->core, &loop->signals.watch);
+    link_remove(&loop->signals.link);
+    work_remove(&loop->signals.work);
+}
+
+void signals_forked(loop_object *loop)
+{
+    unwatch_pipe(loop);
+    loop->signals.is_main_run = loop->signals.is_main_run && loop->running;
+}
+
+int signals_resume(loop_object *loop)
+{
+    if (loop->closed || (!loop->signals.has_handlers && !loop->signals.is_main_run))
+        return 0;
+    if (watch_pipe(loop) < 0)
+        return -1;
+    signal_pipe_install(loop->state);
+    return 0;
+}
+
 void signals_close(loop_object *loop)
 {
     if (loop->signals.watch.fd < 0)
         return;
-    hoop_watch_stop(loop->core, &loop->signals.watch);
-    link_remove(&loop->signals.link);
+    unwatch_pipe(loop);
     release_pipe(loop);
     if (link_is_alone(&pipe_of(loop)->loops))
         signal_pipe_close(pipe_of(loop));

@@ -34,6 +34,10 @@ int signals_init(struct loop_object *loop);
 int signals_prepare(struct loop_object *loop);
 int signals_traverse(struct loop_object *loop, visitproc visit, void *arg);
 void signals_close(struct loop_object *loop);
+/* In the child of a fork: it watches the parent's pipe no longer; and then, with a pipe of its own, it
+ * does again, if it has handlers or runs. 0, or -1 with an exception. */
+void signals_forked(struct loop_object *loop);
+int signals_resume(struct loop_object *loop);
 
 /* In the main thread: signals reach the loop from here on. 0, or -1 with an exception, which may be
  * that of a signal handler. In other threads nothing happens. */
