@@ -11,7 +11,6 @@
 #include <sys/socket.h>
 
 #include "descriptors.h"
-#include "link.h"
 #include "report.h"
 
 enum { READ_SIZE = 16 * 1024 }; /* at first */
@@ -478,13 +477,15 @@ void stream_transport_finalize(PyObject *self)
     struct stream_transport *transport = (struct stream_transport *)self;
     if (transport->sock == NULL)
         return;
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *raised = PyErr_GetRaisedException(); /* by what dropped the last reference */
     if (PyErr_ResourceWarning(self, 1, "unclosed transport %R", self) < 0)
         PyErr_WriteUnraisable(self);
-    if (close_socket(transport) < 0 || detach_server(transport) < 0)
+    if (close_socket(transport) < 0)
         PyErr_WriteUnraisable(self);
-    PyErr_Restore(type, value, traceback);
+    if (detach_server(transport) < 0)
+        PyErr_WriteUnraisable(self);
+    if (raised != NULL)
+        PyErr_SetRaisedException(raised);
 }
 
 void stream_transport_dealloc(PyObject *self)
