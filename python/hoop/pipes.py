@@ -2,19 +2,19 @@
 """Pipes: connect_read_pipe and connect_write_pipe."""
 
 import asyncio
-from asyncio.log import logger
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from . import _core
 from .base import LoopPart
+from .log import logger
 
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 
 
 def warn_of_lost_writes() -> None:
     """The program goes on writing to a pipe that is closed."""
-    logger.warning("pipe closed by peer or os.write(pipe, data) raised exception.")
+    logger().warning("pipe closed by peer or os.write(pipe, data) raised exception.")
 
 
 class Pipes(LoopPart):
@@ -41,5 +41,5 @@ class Pipes(LoopPart):
             raise
         if self.get_debug():
             way = "Read" if kind is _core.ReadPipeTransport else "Write"
-            logger.debug("%s pipe %r connected: (%r, %r)", way, pipe.fileno(), transport, protocol)
+            logger().debug("%s pipe %r connected: (%r, %r)", way, pipe.fileno(), transport, protocol)
         return transport, protocol

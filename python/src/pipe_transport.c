@@ -413,6 +413,20 @@ PyObject *pipe_transport_get_pipe(PyObject *self, void *closure)
     return Py_NewRef(pipe == NULL ? Py_None : pipe);
 }
 
+int pipe_transport_set_pipe(PyObject *self, PyObject *pipe, void *closure)
+{
+    struct pipe_transport *transport = pipe_transport_of(self);
+    (void)closure;
+    if (pipe != Py_None) {
+        PyErr_SetString(PyExc_AttributeError, "a transport's pipe cannot be replaced");
+        return -1;
+    }
+    pipe_transport_unwatch(transport);
+    transport->closing = true;
+    Py_CLEAR(transport->pipe);
+    return 0;
+}
+
 PyObject *pipe_transport_get_loop(PyObject *self, void *closure)
 {
     struct pipe_transport *transport = pipe_transport_of(self);

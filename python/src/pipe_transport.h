@@ -101,6 +101,8 @@ PyObject *pipe_transport_get_protocol(PyObject *self, PyObject *unused);
 PyObject *pipe_transport_get_extra_info(PyObject *self, PyObject *args, PyObject *keywords);
 PyObject *pipe_transport_get_loop(PyObject *self, void *closure);
 PyObject *pipe_transport_get_pipe(PyObject *self, void *closure);
+/* To None: the transport lets go of it, unclosed. */
+int pipe_transport_set_pipe(PyObject *self, PyObject *pipe, void *closure);
 
 #define PIPE_TRANSPORT_METHODS \
     {"is_closing", pipe_transport_is_closing, METH_NOARGS, \
@@ -130,6 +132,7 @@ PyObject *pipe_transport_get_pipe(PyObject *self, void *closure);
     {.name = "__dict__", .get = PyObject_GenericGetDict, .set = PyObject_GenericSetDict}, \
         {.name = "_pipe", \
          .get = pipe_transport_get_pipe, \
+         .set = pipe_transport_set_pipe, \
          .doc = "The file object; None once it is closed."}, \
     { \
         .name = "_loop", .get = pipe_transport_get_loop, \

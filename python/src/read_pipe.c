@@ -201,6 +201,7 @@ static PyType_Slot slots[] = {
 PyType_Spec read_pipe_transport_spec = {
     .name = "hoop._core.ReadPipeTransport",
     .basicsize = sizeof(struct pipe_transport),
+    /* Not immutable: from Python 3.14 on only a type with an immutable base may be. */
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
     .slots = slots,
 };

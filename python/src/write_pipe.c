@@ -47,7 +47,7 @@ static int flush(struct pipe_transport *transport)
     if (flow_control_resume(&transport->flow, transport->outgoing.size, transport->loop,
                             (PyObject *)transport, transport->protocol) < 0)
         return -1; /* it may have written more, or closed the transport */
-    if (transport->outgoing.count == 0 && transport->closing && transport->conn_lost == 0)
+    if (transport->outgoing.count == 0 && transport->closing)
         return pipe_transport_lose(transport);
     return pipe_transport_watch(transport) < 0 ? write_failed(transport) : 0;
 }
@@ -285,6 +285,7 @@ static PyType_Slot slots[] = {
 PyType_Spec write_pipe_transport_spec = {
     .name = "hoop._core.WritePipeTransport",
     .basicsize = sizeof(struct pipe_transport),
+    /* Not immutable: from Python 3.14 on only a type with an immutable base may be. */
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
     .slots = slots,
 };
