@@ -11,11 +11,11 @@ import os
 import subprocess
 import threading
 from asyncio import base_subprocess
-from asyncio.log import logger
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from .base import LoopPart
+from .log import logger
 
 P = TypeVar("P", bound=asyncio.SubprocessProtocol)
 
@@ -135,7 +135,7 @@ class Processes(LoopPart):
     ) -> tuple[SubprocessTransport, P]:
         protocol = protocol_factory()
         if self.get_debug():
-            logger.debug(_told(what, stdin, stdout, stderr))
+            logger().debug(_told(what, stdin, stdout, stderr))
         connected = self.create_future()
         transport = SubprocessTransport(
             self, protocol, args, shell, stdin, stdout, stderr, 0, waiter=connected, **kwargs
@@ -150,7 +150,7 @@ class Processes(LoopPart):
             await transport._wait()
             raise
         if self.get_debug():
-            logger.info("%s: %r", what, transport)
+            logger().info("%s: %r", what, transport)
         return transport, protocol
 
     # ---- the end of a child ----
@@ -187,7 +187,7 @@ class Processes(LoopPart):
         try:
             self.call_soon_threadsafe(self._child_ended, transport, child, returncode)
         except RuntimeError:
-            logger.warning("Loop %r that handles pid %r is closed", self, child.pid)
+            logger().warning("Loop %r that handles pid %r is closed", self, child.pid)
 
     def _child_ended(
         self, transport: SubprocessTransport, child: "subprocess.Popen[bytes]", returncode: int | None
@@ -197,7 +197,7 @@ class Processes(LoopPart):
             returncode = child.returncode
         if returncode is None:
             returncode = 255
-            logger.warning("Unknown child process pid %d, will report returncode 255", child.pid)
+            logger().warning("Unknown child process pid %d, will report returncode 255", child.pid)
         transport._process_exited(returncode)
 
     def close(self) -> None:
