@@ -40,6 +40,8 @@ static int loop_forked(loop_object *loop)
     }
     signals_forked(loop);
     int rc = hoop_loop_forked(loop->core);
+    int rc = hoop_loop_forked(loop->core); /* first: until then the poller is the parent's */
+    signals_forked(loop);
     if (rc < 0)
         (void)raise_result(rc);
     return rc < 0 ? -1 : 0;
