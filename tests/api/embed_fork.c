@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <hoop/embed.h>
+#include <hoop/watchdog.h>
 #include <pthread.h>
 #include <semaphore.h>
 
@@ -141,6 +142,17 @@ static void a_child_may_close_its_copy(void **state)
     (void)state;
     scene_begin(&scene, closes_its_copy);
     fork_and_try(&scene); /* the loop does not run */
+    expect_undisturbed(&scene);
+    scene_end(&scene);
+}
+
+static void the_watchdog_stays_with_the_parent(void **state)
+{
+    struct scene scene;
+    (void)state;
+    scene_begin(&scene, closes_its_copy);
+    assert_int_equal(hoop_watchdog_start(scene.loop, 60), 0);
+    fork_and_try(&scene); /* closing would wait for its thread */
     expect_undisturbed(&scene);
     scene_end(&scene);
 }
@@ -336,6 +348,7 @@ int main(void)
         BEHAVIOUR(another_loop_can_run_in_the_child_of_a_callback),
         BEHAVIOUR(a_watch_that_the_child_stops_goes_on_in_the_parent),
         BEHAVIOUR(a_child_may_close_its_copy),
+        BEHAVIOUR(the_watchdog_stays_with_the_parent),
         BEHAVIOUR(a_copy_that_runs_takes_no_event_of_the_parent),
         BEHAVIOUR(threads_wake_the_copy_in_the_child),
         BEHAVIOUR(what_was_posted_before_the_fork_runs_in_both),
