@@ -247,8 +247,15 @@ static int do_flush(tls_protocol_object *self)
     return do_shutdown(self);
 }
 
+static void mark_closed(tls_protocol_object *self)
+{
+    if (self->app_transport != NULL)
+        ((tls_transport_object *)(void *)self->app_transport)->is_closed = true;
+}
+
 int tls_start_shutdown(tls_protocol_object *self)
 {
+    mark_closed(self);
     if (self->phase == TLS_HANDSHAKE)
         return tls_abort(self, Py_None);
     if (self->phase == TLS_FLUSHING && self->is_closed)
@@ -346,8 +353,7 @@ int tls_forget(tls_protocol_object *self)
 /* What the end takes with it: the circle of protocol and transports is broken. */
 static int let_go(tls_protocol_object *self)
 {
-    if (self->app_transport != NULL)
-        ((tls_transport_object *)(void *)self->app_transport)->is_closed = true;
+    mark_closed(self);
     self->lost_count++;
     self->phase = TLS_UNWRAPPED;
     self->backlog_size = 0;

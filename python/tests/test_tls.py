@@ -559,6 +559,18 @@ def test_closing_says_so_to_the_peer_and_waits_for_its_answer(pair: Pair) -> Non
 
 
 def test_when_the_peer_closes_it_gets_an_answer(pair: Pair) -> None:
+    pair.app.eof_received = lambda: pair.app.events.append(f"eof {pair.transport.is_closing()}")
+    pair.loop.call_soon = lambda *call: pair.app.events.append(f"then {pair.transport.is_closing()}")
+    with pytest.raises(ssl.SSLWantReadError):
+        pair.peer.unwrap()
+    pair.wire.receive(pair.outgoing.read())
+    assert pair.app.events == ["made", "eof False", "then True"]
+    pair.incoming.write(pair.wire.sent)
+    pair.peer.unwrap()
+    pair.wire._lose(None)
+
+
+def test_a_peer_that_closes_ends_the_connection(pair: Pair) -> None:
     assert not pair.peer_closes()
     assert pair.app.events == ["made", "eof", "lost"] and pair.app.lost_with is None
     pair.incoming.write(pair.wire.sent)
