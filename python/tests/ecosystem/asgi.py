@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Serves an ASGI application on the running loop, beside the test that talks to it."""
+"""Serves an ASGI application on the running loop, beside the test that talks to it, and makes httpx clients for it."""
 
 import asyncio
 import socket
@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx
 import uvicorn
 
 
@@ -22,3 +23,8 @@ async def serve(app: Any, **options: Any) -> AsyncIterator[str]:
         finally:
             server.should_exit = True
             await serving
+
+
+def client_of(url: str, **options: Any) -> httpx.AsyncClient:
+    """Without httpx's time limits, which a busy machine exceeds: the test's own limit is the one that counts."""
+    return httpx.AsyncClient(base_url=url, timeout=None, **options)

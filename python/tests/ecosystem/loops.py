@@ -42,7 +42,7 @@ class LoopKind:
         async def checked() -> T:
             asyncio.get_running_loop().set_exception_handler(note)
             assert running_loop() == self.name
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(100):
                 return await program
 
         with asyncio.Runner(loop_factory=self.new_event_loop) as runner:

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from asgi import client_of
 from loops import LoopKind
 from programs.run import Program
 
@@ -30,7 +31,7 @@ async def about_workers(url: str, *, ending: bool = False) -> tuple[set[str], se
                 raise
             return {}
 
-    async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+    async with client_of(url) as client:
         answers = [answer for answer in await asyncio.gather(*map(ask, ("/", "/slow") * 4)) if answer]
     return {answer["loop"] for answer in answers}, {answer["pid"] for answer in answers}
 
@@ -54,7 +55,7 @@ async def test_two_workers(program: Program, loop: LoopKind, command: tuple[str,
 
 async def test_bodies(program: Program, command: tuple[str, ...]) -> None:
     body = bytes(range(256)) * 20_000
-    async with httpx.AsyncClient(base_url=program.start(*command), timeout=30) as client:
+    async with client_of(program.start(*command)) as client:
         assert (await client.post("/digest", content=body)).text == hashlib.sha256(body).hexdigest()
         assert len((await client.get("/count/5000")).text.splitlines()) == 5000
         assert (await client.get("/broken")).status_code == 500
@@ -63,7 +64,7 @@ async def test_bodies(program: Program, command: tuple[str, ...]) -> None:
 
 async def test_a_signal_lets_requests_finish(program: Program, command: tuple[str, ...]) -> None:
     url = program.start(*command)
-    async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+    async with client_of(url) as client:
         await client.get("/")
         async with asyncio.TaskGroup() as group:
             slow = group.create_task(client.get("/slow"))

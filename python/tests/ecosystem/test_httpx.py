@@ -9,14 +9,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from asgi import serve
+from asgi import client_of, serve
 from conftest import Certificates
 from programs.starlette_app import app
 
 
 async def test_a_pool_of_connections_is_shared() -> None:
     limits = httpx.Limits(max_connections=10)
-    async with serve(app) as url, httpx.AsyncClient(base_url=url, limits=limits, timeout=30) as client:
+    async with serve(app) as url, client_of(url, limits=limits) as client:
         answers = await asyncio.gather(*(client.get("/") for _ in range(200)))
     assert [answer.status_code for answer in answers] == [200] * 200
 
@@ -26,7 +26,7 @@ async def test_bodies_stream_both_ways() -> None:
         for _ in range(100):
             yield bytes(65536)
 
-    async with serve(app) as url, httpx.AsyncClient(base_url=url) as client:
+    async with serve(app) as url, client_of(url) as client:
         whole = await client.post("/digest", content=bytes(6_553_600))
         assert (await client.post("/digest", content=parts())).text == whole.text
         async with client.stream("GET", "/file") as answer:
@@ -34,14 +34,14 @@ async def test_bodies_stream_both_ways() -> None:
 
 
 async def test_a_timeout_leaves_the_client_usable() -> None:
-    async with serve(app) as url, httpx.AsyncClient(base_url=url) as client:
+    async with serve(app) as url, client_of(url) as client:
         with pytest.raises(httpx.ReadTimeout):
             await client.get("/slow", timeout=0.02)
         assert (await client.get("/slow")).text == "done"
 
 
 async def test_a_cancelled_request_leaves_the_client_usable() -> None:
-    async with serve(app) as url, httpx.AsyncClient(base_url=url, limits=httpx.Limits(max_connections=1)) as client:
+    async with serve(app) as url, client_of(url, limits=httpx.Limits(max_connections=1)) as client:
         await client.get("/")
         request = asyncio.create_task(client.get("/slow"))
         await asyncio.sleep(0.02)
@@ -77,7 +77,7 @@ async def test_unix_socket(tmp_path: Path) -> None:
 
 async def test_tls(certificates: Certificates) -> None:
     tls = {"ssl_certfile": certificates.chain, "ssl_keyfile": certificates.key}
-    async with serve(app, **tls) as url, httpx.AsyncClient(base_url=url, verify=certificates.client) as client:
+    async with serve(app, **tls) as url, client_of(url, verify=certificates.client) as client:
         answers = await asyncio.gather(*(client.get("/") for _ in range(50)))
         assert {answer.json()["scheme"] for answer in answers} == {"https"}
         assert (await client.post("/digest", content=bytes(6_553_600))).status_code == 200
