@@ -38,8 +38,6 @@ static int loop_forked(loop_object *loop)
         loop->thread = 0;
         loop->waiting = NULL;
     }
-    signals_forked(loop);
-    int rc = hoop_loop_forked(loop->core);
     int rc = hoop_loop_forked(loop->core); /* first: until then the poller is the parent's */
     signals_forked(loop);
     if (rc < 0)
