@@ -5,7 +5,8 @@
  * it is watched level-triggered, and only for what is wanted: while it is, the loop keeps the
  * transport alive.
  *
- * pipe_transport.c has what both have in common, read_pipe.c and write_pipe.c the two.
+ * pipe_transport.c has what both have in common and pipe_transport_python.c what Python sees of
+ * that, read_pipe.c and write_pipe.c the two.
  */
 #ifndef PIPE_TRANSPORT_H
 #define PIPE_TRANSPORT_H
