@@ -151,7 +151,7 @@ thread.join()
 loop.close()
 print("done")
 """
-    assert output_of(program) == "done\n"
+    assert output_of(program, "-W", "ignore::DeprecationWarning") == "done\n"
 
 
 def test_a_fork_in_a_thread_while_the_loop_runs() -> None:
