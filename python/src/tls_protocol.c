@@ -259,7 +259,8 @@ static PyObject *connection_lost(PyObject *object, PyObject *exception)
 
 static int make_receive_buffer(tls_protocol_object *self)
 {
-    self->receive_buffer = PyByteArray_FromStringAndSize(NULL, RECEIVE_SIZE);
+    if (self->receive_buffer == NULL)
+        self->receive_buffer = PyByteArray_FromStringAndSize(NULL, RECEIVE_SIZE);
     if (self->receive_buffer == NULL)
         return -1;
     self->receive_view = PyMemoryView_FromObject(self->receive_buffer);
