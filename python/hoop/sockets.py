@@ -76,12 +76,12 @@ class SocketOperations(Addresses):
 
     async def sock_recvfrom(self, sock: socket.socket, bufsize: int) -> tuple[bytes, Address]:
         """Receives a datagram of up to bufsize bytes; returns it and the sender's address."""
-        received: tuple[bytes, Address] = await completed(self._attempt(sock, False, sock.recvfrom, bufsize))
+        received: tuple[bytes, Address] = await completed(self._attempt(sock, False, "recvfrom", bufsize))
         return received
 
     async def sock_recvfrom_into(self, sock: socket.socket, buf: Any, nbytes: int = 0) -> tuple[int, Address]:
         """Receives a datagram into a writable buffer; returns its size and the sender's address."""
-        attempt = self._attempt(sock, False, sock.recvfrom_into, buf, nbytes or len(buf))
+        attempt = self._attempt(sock, False, "recvfrom_into", buf, nbytes or len(buf))
         received: tuple[int, Address] = await completed(attempt)
         return received
 
@@ -93,7 +93,7 @@ class SocketOperations(Addresses):
 
     async def sock_sendto(self, sock: socket.socket, data: Any, address: Address) -> int:
         """Sends a datagram to address; returns how many bytes were sent."""
-        sent: int = await completed(self._attempt(sock, True, sock.sendto, data, address))
+        sent: int = await completed(self._attempt(sock, True, "sendto", data, address))
         return sent
 
     async def sock_accept(self, sock: socket.socket) -> tuple[socket.socket, Address]:

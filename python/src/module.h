@@ -14,14 +14,14 @@
 #include "version.h"
 
 /* X(name, spec, base): the type NAME is made from `PyType_Spec SPEC` on top of BASE, a member of
- * the state, or NULL. One that a base names stands before it. */
+ * the state (a type, or a tuple of types), or NULL. One that a base names stands before it. */
 #define CORE_TYPES(X) \
     X(Handle, handle_spec, NULL) \
     X(TimerHandle, timer_handle_spec, state->Handle) \
     X(Loop, loop_spec, NULL) \
     X(Spawned, spawned_spec, NULL) \
     X(SocketOperation, socket_operation_spec, NULL) \
-    X(DatagramTransport, datagram_transport_spec, state->AsyncioDatagramTransport) \
+    X(DatagramTransport, datagram_transport_spec, state->DatagramTransportBases) \
     X(Listener, listener_spec, NULL) \
     X(StreamTransport, stream_transport_spec, state->AsyncioTransport) \
     X(TlsProtocol, tls_protocol_spec, state->AsyncioBufferedProtocol) \
@@ -40,7 +40,7 @@
     X(main_thread, "threading", "main_thread") \
     X(set_wakeup_fd, "signal", "set_wakeup_fd") \
     X(AsyncioTransport, "asyncio", "Transport") \
-    X(AsyncioDatagramTransport, "asyncio", "DatagramTransport") \
+    X(DatagramTransportBases, "hoop.bases", "DATAGRAM_TRANSPORT") \
     X(AsyncioBufferedProtocol, "asyncio", "BufferedProtocol") \
     X(AsyncioTransportSocket, "asyncio.trsock", "TransportSocket") \
     X(AsyncioSendfileMode, "asyncio.constants", "_SendfileMode") \

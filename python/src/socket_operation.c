@@ -22,8 +22,9 @@ struct request {
     int fd;
     unsigned direction;
     Py_ssize_t size;     /* recv: how much at most */
-    PyObject *subject;   /* the buffer to receive into, or the function; as socket */
-    PyObject *arguments; /* of the function: a tuple, as socket; or NULL */
+    PyObject *subject;   /* the buffer to receive into, the function, or the socket's method's name;
+                            as socket */
+    PyObject *arguments; /* of the function or method: a tuple, as socket; or NULL */
     Py_buffer data;      /* to send: always owned; .obj is NULL if there is none */
     Py_ssize_t sent;
 };
@@ -86,9 +87,16 @@ static PyObject *try_send(struct request *request)
     return request->sent == request->data.len ? Py_NewRef(Py_None) : NULL;
 }
 
+/* The method is looked up at each attempt, as asyncio does. */
 static PyObject *try_function(struct request *request)
 {
-    PyObject *result = PyObject_Call(request->subject, request->arguments, NULL);
+    PyObject *function = PyUnicode_Check(request->subject)
+                             ? PyObject_GetAttr(request->socket, request->subject)
+                             : Py_NewRef(request->subject);
+    if (function == NULL)
+        return NULL;
+    PyObject *result = PyObject_Call(function, request->arguments, NULL);
+    Py_DECREF(function);
     if (result == NULL && (PyErr_ExceptionMatches(PyExc_BlockingIOError) ||
                            PyErr_ExceptionMatches(PyExc_InterruptedError)))
         PyErr_Clear(); /* not yet */
@@ -267,7 +275,7 @@ static PyObject *call_method(loop_object *loop, struct request *request, const c
 {
     PyObject *result = NULL;
     request->try = try_function;
-    request->subject = PyObject_GetAttrString(request->socket, method);
+    request->subject = PyUnicode_FromString(method);
     request->arguments = request->subject == NULL ? NULL : PyTuple_Pack(1, argument);
     if (request->arguments != NULL)
         result = request_start(loop, request);

@@ -27,7 +27,9 @@ PyObject *loop_retry(PyObject *self, PyObject *const *args, Py_ssize_t count);
          "_send_all($self, sock, data, /)\n--\n\nsock.sendall(data)"}, \
         {"_attempt", (PyCFunction)(void *)loop_attempt, METH_FASTCALL, \
          "_attempt($self, sock, writes, function, /, *args)\n--\n\n" \
-         "function(*args), again whenever sock is ready, as long as it raises BlockingIOError."}, \
+         "function(*args), or the socket's method of that name, again whenever sock is ready, as " \
+         "long\n" \
+         "as it raises BlockingIOError."}, \
     { \
         "_retry", (PyCFunction)(void *)loop_retry, METH_FASTCALL, \
             "_retry($self, sock, writes, function, /, *args)\n--\n\n" \

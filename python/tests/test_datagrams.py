@@ -98,6 +98,7 @@ def test_the_protocol_knows_of_the_transport_before_the_program_does() -> None:
         assert protocol.events == ["made"]
         assert protocol.transport is transport
         assert isinstance(transport, asyncio.DatagramTransport)
+        assert isinstance(transport, asyncio.Transport)  # as asyncio's own is
         assert transport.get_protocol() is protocol
         sock = transport.get_extra_info("socket")
         assert sock.fileno() == transport._sock_fd

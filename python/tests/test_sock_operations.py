@@ -346,6 +346,23 @@ def test_a_tls_socket_is_refused(pair: Pair) -> None:
         running(main)
 
 
+def test_a_method_is_looked_up_at_each_attempt(datagrams: Pair) -> None:
+    one, other = datagrams
+    own = OwnSocket(fileno=one.detach())
+    own.setblocking(False)
+
+    async def main(loop: hoop.Loop) -> None:
+        def refuse(*args: Any) -> int:
+            raise BlockingIOError
+
+        own.sendto = refuse  # type: ignore[method-assign, assignment]
+        loop.call_soon(delattr, own, "sendto")
+        assert await loop.sock_sendto(own, b"x", other.getsockname()) == 1
+
+    with own:
+        running(main)
+
+
 def test_the_methods_of_a_derived_socket_are_used(pair: Pair) -> None:
     left, right = pair
     own = OwnSocket(fileno=left.detach())
