@@ -8,8 +8,8 @@ import signal
 import socket
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 
 from loops import LoopKind
 
@@ -31,6 +31,7 @@ class Program:
                 stdin=subprocess.DEVNULL,
                 stdout=self.output,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,  # so that its workers can be ended with it
                 env={**os.environ, "PYTHONPATH": str(PROGRAMS), "ECOSYSTEM_LOOP": self.loop.factory},
             )
             return f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
@@ -55,10 +56,10 @@ class Program:
     def __enter__(self) -> "Program":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, _: object, __: TracebackType | None) -> None:
-        if self.process is not None and self.process.poll() is None:
-            self.process.kill()
+    def __exit__(self, *_: object) -> None:
+        if self.process is not None:
+            with suppress(ProcessLookupError):  # the usual case: nobody is left
+                os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
-        if kind is not None or (self.process is not None and self.process.returncode):
             print(self.read_output())  # pytest shows it beside a failure
         self.output.close()
