@@ -16,6 +16,13 @@ from typing import Any, TypeVar
 
 from .base import LoopPart
 from .log import logger
+from asyncio.log import logger
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from .base import LoopPart
+from .child_watchers import check_active, find_watcher
 
 P = TypeVar("P", bound=asyncio.SubprocessProtocol)
 
@@ -137,10 +144,11 @@ class Processes(LoopPart):
         if self.get_debug():
             logger().debug(_told(what, stdin, stdout, stderr))
         connected = self.create_future()
-        transport = SubprocessTransport(
-            self, protocol, args, shell, stdin, stdout, stderr, 0, waiter=connected, **kwargs
-        )
-        self._watch_child(transport)
+        with self._child_is_watched() as watch:
+            transport = SubprocessTransport(
+                self, protocol, args, shell, stdin, stdout, stderr, 0, waiter=connected, **kwargs
+            )
+            watch(transport)
         try:
             await connected
         except (SystemExit, KeyboardInterrupt):
@@ -154,6 +162,21 @@ class Processes(LoopPart):
         return transport, protocol
 
     # ---- the end of a child ----
+
+    @contextmanager
+    def _child_is_watched(self) -> Iterator[Callable[[SubprocessTransport], None]]:
+        """Around the start of a child: what to call with its transport."""
+        watcher = find_watcher()
+        if watcher is None:
+            yield self._watch_child
+            return
+        with watcher:
+            check_active(watcher)
+            yield lambda child: watcher.add_child_handler(child.get_pid(), self._watcher_saw_end, child)
+
+    def _watcher_saw_end(self, pid: int, returncode: int, transport: SubprocessTransport) -> None:
+        """In whatever thread the watcher uses."""
+        self.call_soon_threadsafe(transport._process_exited, returncode)
 
     def _watch_child(self, transport: SubprocessTransport) -> None:
         child = transport.get_extra_info("subprocess")
