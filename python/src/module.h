@@ -25,7 +25,7 @@
     X(Listener, listener_spec, NULL) \
     X(StreamTransport, stream_transport_spec, state->AsyncioTransport) \
     X(TlsProtocol, tls_protocol_spec, state->AsyncioBufferedProtocol) \
-    X(TlsTransport, tls_transport_spec, state->AsyncioTransport) \
+    X(SSLTransport, tls_transport_spec, state->AsyncioTransport) \
     X(ReadPipeTransport, read_pipe_transport_spec, state->AsyncioReadTransport) \
     X(WritePipeTransport, write_pipe_transport_spec, state->AsyncioWriteTransport)
 

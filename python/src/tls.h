@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * TLS on a transport: hoop._core.TlsProtocol is that transport's protocol, hoop._core.TlsTransport
+ * TLS on a transport: hoop._core.TlsProtocol is that transport's protocol, hoop._core.SSLTransport
  * what the program gets instead of it. The interface and the rules are asyncio.sslproto's; the
  * transport below and the loop may be anybody's: all that is done seldom goes by method calls.
  *
  *   the program's protocol
- *     | TlsTransport     tls_transport.c   what the program calls
+ *     | SSLTransport     tls_transport.c   what the program calls
  *   TlsProtocol          tls_protocol.c    what the transport below calls
  *     |                  tls_states.c      handshake, shutdown, the end
  *     |                  tls_data.c        reading and writing

@@ -29,7 +29,7 @@ static PyObject *none_or_error(int rc)
 
 PyObject *tls_transport_new(tls_protocol_object *protocol)
 {
-    PyTypeObject *type = (PyTypeObject *)protocol->state->TlsTransport;
+    PyTypeObject *type = (PyTypeObject *)protocol->state->SSLTransport;
     tls_transport_object *self = (tls_transport_object *)(void *)type->tp_alloc(type, 0);
     if (self == NULL)
         return NULL;
@@ -88,8 +88,8 @@ static PyObject *tls_transport_repr(PyObject *object)
     tls_transport_object *self = self_of(object);
     const char *state = self->is_closed ? " closing" : "";
     if (self->protocol->transport == NULL)
-        return PyUnicode_FromFormat("<TlsTransport%s>", self->is_closed ? " closed" : "");
-    return PyUnicode_FromFormat("<TlsTransport%s on %R>", state, self->protocol->transport);
+        return PyUnicode_FromFormat("<SSLTransport%s>", self->is_closed ? " closed" : "");
+    return PyUnicode_FromFormat("<SSLTransport%s on %R>", state, self->protocol->transport);
 }
 
 /* ---- the connection ---- */
@@ -426,7 +426,7 @@ static PyType_Slot tls_transport_slots[] = {
 };
 
 PyType_Spec tls_transport_spec = {
-    .name = "hoop._core.TlsTransport",
+    .name = "hoop._core.SSLTransport",
     .basicsize = sizeof(tls_transport_object),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .slots = tls_transport_slots,

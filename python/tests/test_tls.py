@@ -744,7 +744,7 @@ def test_the_types_are_what_programs_look_for(pair: Pair) -> None:
     pair.transport.attribute = 5
     assert vars(pair.transport) == {"attribute": 5}
     assert weakref.ref(pair.transport)() is pair.transport
-    assert "TlsTransport" in repr(pair.transport)
+    assert "SSLTransport" in repr(pair.transport)
     close(pair)
 
 
@@ -752,7 +752,7 @@ def test_a_transport_that_nobody_closed_is_complained_about(certificates: Certif
     pair = Pair(certificates).connect()
     alive = weakref.ref(pair.transport)
     del pair
-    with pytest.warns(ResourceWarning, match="unclosed transport <.*TlsTransport"):
+    with pytest.warns(ResourceWarning, match="unclosed transport <.*SSLTransport"):
         gc.collect()
     assert alive() is None
 

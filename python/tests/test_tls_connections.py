@@ -230,7 +230,7 @@ def test_tls_inside_tls_carries_much_data(certificates: Certificates) -> None:
             reader, writer = await connect(certificates, port)
             outer = writer.transport
             await writer.start_tls(certificates.client(), server_hostname="localhost")
-            assert type(outer) is type(writer.transport) is _core.TlsTransport and outer is not writer.transport
+            assert type(outer) is type(writer.transport) is _core.SSLTransport and outer is not writer.transport
             assert writer.get_extra_info("ssl_object") is not outer.get_extra_info("ssl_object")
             assert writer.get_extra_info("peername") == ("127.0.0.1", port)
             writer.write(data)
@@ -268,7 +268,7 @@ def test_a_loop_of_asyncio_can_use_it_too(certificates: Certificates, monkeypatc
     data = random.Random(8).randbytes(1_000_000)
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        assert type(writer.transport) is _core.TlsTransport
+        assert type(writer.transport) is _core.SSLTransport
         writer.write(await reader.readexactly(len(data)))
         await end(writer)
 
