@@ -364,20 +364,21 @@ static PyObject *get_app_transport(PyObject *object, PyObject *unused)
     return Py_NewRef(or_none(self_of(object)->app_transport));
 }
 
-static PyObject *get_extra_info(PyObject *object, PyObject *const *args, Py_ssize_t count)
+static PyObject *get_extra_info(PyObject *object, PyObject *args)
 {
     tls_protocol_object *self = self_of(object);
-    if (!_PyArg_CheckPositional("_get_extra_info", count, 1, 2))
+    PyObject *name;
+    PyObject *fallback = Py_None;
+    if (!PyArg_UnpackTuple(args, "_get_extra_info", 1, 2, &name, &fallback))
         return NULL;
-    PyObject *fallback = count == 2 ? args[1] : Py_None;
-    PyObject *value = PyDict_GetItemWithError(self->extra, args[0]); /* borrowed */
+    PyObject *value = PyDict_GetItemWithError(self->extra, name); /* borrowed */
     if (value != NULL)
         return Py_NewRef(value);
     if (PyErr_Occurred())
         return NULL;
     if (self->transport == NULL)
         return Py_NewRef(fallback);
-    return PyObject_CallMethodObjArgs(self->transport, self->state->name_get_extra_info, args[0],
+    return PyObject_CallMethodObjArgs(self->transport, self->state->name_get_extra_info, name,
                                       fallback, NULL);
 }
 
@@ -400,7 +401,7 @@ static PyMethodDef tls_protocol_methods[] = {
     {"_check_shutdown_timeout", check_shutdown_timeout, METH_NOARGS, NULL},
     {"_resume", resume, METH_NOARGS, NULL},
     {"_get_app_transport", get_app_transport, METH_NOARGS, NULL},
-    {"_get_extra_info", (PyCFunction)(void *)get_extra_info, METH_FASTCALL, NULL},
+    {"_get_extra_info", get_extra_info, METH_VARARGS, NULL},
     {0},
 };
 
