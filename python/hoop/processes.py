@@ -11,18 +11,13 @@ import os
 import subprocess
 import threading
 from asyncio import base_subprocess
-from collections.abc import Callable
-from typing import Any, TypeVar
-
-from .base import LoopPart
-from .log import logger
-from asyncio.log import logger
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from .base import LoopPart
 from .child_watchers import check_active, find_watcher
+from .log import logger
 
 P = TypeVar("P", bound=asyncio.SubprocessProtocol)
 
