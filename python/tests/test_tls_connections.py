@@ -309,3 +309,27 @@ def test_a_thousand_connections_leave_nothing(certificates: Certificates) -> Non
             return await count_after(1000, port) - before
 
     assert hoop.run(main()) < 100
+
+
+def test_a_refused_certificate_leaves_nothing_for_the_collector(certificates: Certificates) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        raise AssertionError("the handshake must fail")
+
+    def transports() -> int:
+        return sum(type(thing) is _core.StreamTransport for thing in gc.get_objects())
+
+    async def main() -> None:
+        async with serve(certificates, talk) as port:
+            before = transports()
+            with pytest.raises(ssl.SSLCertVerificationError):
+                await asyncio.open_connection("127.0.0.1", port, ssl=ssl.create_default_context())
+            async with asyncio.timeout(10):
+                while transports() > before:
+                    await asyncio.sleep(0.01)
+
+    gc.collect()
+    gc.disable()
+    try:
+        hoop.run(main())
+    finally:
+        gc.enable()
