@@ -53,6 +53,14 @@ def _exit_code(ended: Any) -> int:
     """What Popen.returncode is for what os.waitid said."""
     status: int = ended.si_status
     return status if ended.si_code == os.CLD_EXITED else -status
+def _reap(pid: int) -> int | None:
+    """What Popen.returncode is for a child that has ended; None if somebody else has reaped it."""
+    try:
+        # If so, another child may have that number by now, and live.
+        reaped, status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return None
+    return os.waitstatus_to_exitcode(status) if reaped else None
 
 
 def _told_pipe(fd: Any) -> str:
@@ -192,9 +200,9 @@ class Processes(LoopPart):
             returncode: int | None = _exit_code(os.waitid(os.P_PIDFD, pidfd, os.WEXITED))
         except ChildProcessError:
             returncode = None
+            self._child_ended(transport, child)
         finally:
             os.close(pidfd)
-        self._child_ended(transport, child, returncode)
 
     def _wait_for_child(self, transport: SubprocessTransport, child: "subprocess.Popen[bytes]") -> None:
         """In a thread of its own."""
@@ -202,17 +210,21 @@ class Processes(LoopPart):
             returncode: int | None = _exit_code(os.waitid(os.P_PID, child.pid, os.WEXITED))
         except ChildProcessError:
             returncode = None
+        """In a thread of its own. The number stays the child's until the loop says that it has ended."""
         try:
-            self.call_soon_threadsafe(self._child_ended, transport, child, returncode)
+            os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        except ChildProcessError:
+            pass
+        try:
+            self.call_soon_threadsafe(self._child_ended, transport, child)
         except RuntimeError:
+            _reap(child.pid)
             logger().warning("Loop %r that handles pid %r is closed", self, child.pid)
 
-    def _child_ended(
-        self, transport: SubprocessTransport, child: "subprocess.Popen[bytes]", returncode: int | None
-    ) -> None:
+    def _child_ended(self, transport: SubprocessTransport, child: "subprocess.Popen[bytes]") -> None:
+        returncode = _reap(child.pid)
         if returncode is None:
-            # Somebody else has reaped it; the Popen object itself, perhaps.
-            returncode = child.returncode
+            returncode = child.returncode  # perhaps it was the Popen object that has reaped it
         if returncode is None:
             returncode = 255
             logger().warning("Unknown child process pid %d, will report returncode 255", child.pid)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -339,16 +340,24 @@ def test_other_children_are_left_alone(way: str) -> None:
 def test_a_child_that_somebody_else_reaped(way: str, caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         child = await asyncio.create_subprocess_exec(*python("import time; time.sleep(0.2); raise SystemExit(4)"))
-        status = os.waitpid(child.pid, 0)[1] if way == "pidfd" else None
-        if status is None:
-            # The waiting thread is in the way: it is one of the two.
-            assert await child.wait() == 4
-            return
+        status = os.waitpid(child.pid, 0)[1]
         assert os.waitstatus_to_exitcode(status) == 4
         assert await child.wait() == 255
         assert f"Unknown child process pid {child.pid}, will report returncode 255" in caplog.messages
 
     caplog.set_level(logging.WARNING, "asyncio")
+    hoop.run(main())
+
+
+def test_a_signal_cannot_reach_another_process_before_the_loop_knows_that_the_child_ended(way: str) -> None:
+    async def main() -> None:
+        child = await asyncio.create_subprocess_exec("true")
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        time.sleep(0.05)  # the loop does not run meanwhile
+        assert child.returncode is None
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # its number is not free yet
+        assert await child.wait() == 0
+
     hoop.run(main())
 
 
