@@ -9,10 +9,13 @@ import asyncio
 import functools
 import inspect
 import sys
-from asyncio import format_helpers
+from asyncio import events, format_helpers
 from typing import Any
 
 from .log import logger
+
+# What call_soon_threadsafe's handles are instances of: from Python 3.14 on, a class of their own.
+THREAD_SAFE_HANDLE: Any = getattr(events, "_ThreadSafeHandle", asyncio.Handle)
 
 
 def source_traceback() -> Any:

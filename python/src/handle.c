@@ -19,7 +19,7 @@ static PyObject *call_callback(const handle_object *handle, PyObject *callback, 
     return PyObject_Call(callback, arguments, NULL);
 }
 
-static int handle_run(struct work *work)
+int handle_run(struct work *work)
 {
     handle_object *handle = (handle_object *)work->owner;
     if (handle->cancelled)

@@ -30,6 +30,8 @@ extern PyType_Spec handle_spec;
  * queued yet. NULL with an exception. TYPE is state->Handle or one derived from it. */
 handle_object *handle_new(PyTypeObject *type, loop_object *loop, PyObject *callback,
                           PyObject *const *arguments, Py_ssize_t count, PyObject *context);
+/* Calls the callback, unless it is cancelled: what WORK of a handle does. */
+int handle_run(struct work *work);
 /* What TYPE's own dealloc, traverse and clear begin with. */
 int handle_traverse(PyObject *self, visitproc visit, void *arg);
 int handle_clear(PyObject *self);

@@ -53,6 +53,7 @@ typedef struct loop_object {
     hoop_link incoming; /* work.link; under the lock */
     hoop_post post;     /* brings it in; under the lock */
     bool is_posted;     /* under the lock */
+    pthread_cond_t call_ended; /* with the lock: thread_safe_handle_object.runner is 0 again */
 } loop_object;
 
 extern PyType_Spec loop_spec;

@@ -14,6 +14,7 @@
 #include "socket_operation.h"
 #include "spawn.h"
 #include "stream_transport.h"
+#include "thread_safe_handle.h"
 #include "timer_handle.h"
 #include "tls.h"
 

@@ -17,6 +17,7 @@
  * the state (a type, or a tuple of types), or NULL. One that a base names stands before it. */
 #define CORE_TYPES(X) \
     X(Handle, handle_spec, NULL) \
+    X(ThreadSafeHandle, thread_safe_handle_spec, state->Handle) \
     X(TimerHandle, timer_handle_spec, state->Handle) \
     X(Loop, loop_spec, NULL) \
     X(Spawned, spawned_spec, NULL) \
@@ -35,6 +36,9 @@
     X(AsyncioTimerHandle, "asyncio", "TimerHandle") \
     X(AsyncioFuture, "asyncio", "Future") \
     X(AsyncioTask, "asyncio", "Task") \
+    X(AsyncioThreadSafeHandle, "hoop.describe", "THREAD_SAFE_HANDLE") \
+    X(AsyncioFutures, "asyncio", "futures") \
+    X(AsyncioTasks, "asyncio", "tasks") \
     X(AsyncioReadTransport, "asyncio", "ReadTransport") \
     X(AsyncioWriteTransport, "asyncio", "WriteTransport") \
     X(main_thread, "threading", "main_thread") \

@@ -5,6 +5,7 @@
 #include "schedule.h"
 
 #include "handle.h"
+#include "thread_safe_handle.h"
 #include "threadsafe.h"
 #include "timer_handle.h"
 
@@ -91,7 +92,8 @@ PyObject *loop_call_soon_threadsafe(PyObject *self, PyObject *const *args, Py_ss
         loop_check_closed(loop) < 0 ||
         (loop->debug && loop_check_callback(loop, request.callback, "call_soon_threadsafe") < 0))
         return NULL;
-    handle_object *handle = request_handle(loop, &request);
+    handle_object *handle = thread_safe_handle_new(loop, request.callback, request.arguments,
+                                                   request.count, request.context);
     if (handle != NULL && threadsafe_push(loop, &handle->work) < 0)
         Py_CLEAR(handle);
     return (PyObject *)handle;

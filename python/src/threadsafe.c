@@ -62,6 +62,8 @@ int threadsafe_init(loop_object *loop)
     link_init(&loop->post.link);
     loop->post.run = post_run;
     int rc = pthread_mutex_init(&loop->incoming_lock, NULL);
+    if (rc == 0 && (rc = pthread_cond_init(&loop->call_ended, NULL)) != 0)
+        pthread_mutex_destroy(&loop->incoming_lock);
     if (rc != 0)
         (void)raise_result(-rc);
     return rc == 0 ? 0 : -1;
@@ -107,5 +109,6 @@ void threadsafe_clear(loop_object *loop)
 
 void threadsafe_done(loop_object *loop)
 {
+    pthread_cond_destroy(&loop->call_ended);
     pthread_mutex_destroy(&loop->incoming_lock);
 }

@@ -166,3 +166,58 @@ def test_debug_mode_tells_of_a_call_from_the_wrong_thread(loop: hoop.Loop) -> No
     loop.run_forever()
     thread.join()
     assert "Non-thread-safe operation" in str(errors[0])
+
+
+WAITS = hasattr(asyncio.events, "_ThreadSafeHandle")
+
+
+@pytest.mark.skipif(not WAITS, reason="cancel() does not wait before Python 3.14")
+@pytest.mark.parametrize("method", ["cancel", "cancelled"])
+def test_a_handle_of_another_thread_waits_for_a_callback_that_is_called_now(loop: hoop.Loop, method: str) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def callback() -> None:
+        begun.set()
+        time.sleep(0.05)
+        ended.set()
+
+    def call() -> None:
+        handle = loop.call_soon_threadsafe(callback)
+        begun.wait()
+        seen.append(getattr(handle, method)())
+        seen.append(ended.is_set())
+        loop.call_soon_threadsafe(loop.stop)
+
+    seen: list[object] = []
+    thread = threading.Thread(target=call)
+    thread.start()
+    loop.run_forever()
+    thread.join()
+    assert seen == [None if method == "cancel" else False, True]
+
+
+def test_a_callback_of_another_thread_can_cancel_itself(loop: hoop.Loop) -> None:
+    handles: list[asyncio.Handle] = []
+
+    def callback() -> None:
+        handles[0].cancel()
+        seen.append(handles[0].cancelled())
+        loop.stop()
+
+    seen: list[bool] = []
+    handles.append(loop.call_soon_threadsafe(callback))
+    loop.run_forever()
+    assert seen == [True]
+
+
+def test_a_call_of_another_thread_can_be_cancelled_before_it_comes(loop: hoop.Loop) -> None:
+    def call() -> None:
+        handle = loop.call_soon_threadsafe(called.append, 1)
+        handle.cancel()
+        assert handle.cancelled()
+        loop.call_soon_threadsafe(loop.stop)
+
+    called: list[int] = []
+    run_in_threads([call])
+    loop.run_forever()
+    assert called == []
