@@ -56,6 +56,8 @@
 
 /* X(name): the interned string "name", as state->name_NAME */
 #define CORE_NAMES(X) \
+    X(Future) \
+    X(Task) \
     X(_attach) \
     X(_check_handshake_timeout) \
     X(_check_shutdown_timeout) \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Making futures and tasks.
+ * Making futures and tasks: asyncio's. The classes are looked up at each call, as a program may put
+ * others in their place; asyncio.tasks._PyTask, for one, to have what it derives from that.
  */
 #include "task.h"
 
@@ -8,10 +9,14 @@ PyObject *loop_create_future(PyObject *self, PyObject *unused)
 {
     loop_object *loop = (loop_object *)self;
     (void)unused;
+    PyObject *type = PyObject_GetAttr(loop->state->AsyncioFutures, loop->state->name_Future);
+    if (type == NULL)
+        return NULL;
     PyObject *args[] = {NULL, self};
     PyObject *names = loop->state->loop_name;
-    return PyObject_Vectorcall(loop->state->AsyncioFuture, args + 1, PY_VECTORCALL_ARGUMENTS_OFFSET,
-                               names);
+    PyObject *future = PyObject_Vectorcall(type, args + 1, PY_VECTORCALL_ARGUMENTS_OFFSET, names);
+    Py_DECREF(type);
+    return future;
 }
 
 /* Calls asyncio.Task with what create_task was given and loop=LOOP. */
@@ -30,7 +35,9 @@ static PyObject *make_task(loop_object *loop, PyObject *const *args, Py_ssize_t 
     PyObject *all_names = names == NULL ? Py_NewRef(name) : PySequence_Concat(names, name);
     if (all_names == NULL)
         return NULL;
-    PyObject *task = PyObject_Vectorcall(loop->state->AsyncioTask, all, (size_t)count, all_names);
+    PyObject *type = PyObject_GetAttr(loop->state->AsyncioTasks, loop->state->name_Task);
+    PyObject *task = type == NULL ? NULL : PyObject_Vectorcall(type, all, (size_t)count, all_names);
+    Py_XDECREF(type);
     Py_DECREF(all_names);
     return task;
 }

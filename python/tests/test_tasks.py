@@ -130,3 +130,23 @@ def test_groups_timeouts_queues_and_locks_work() -> None:
         assert await asyncio.gather(*(asyncio.sleep(0.001, number) for number in range(5))) == list(range(5))
 
     hoop.run(main())
+
+
+def test_classes_that_a_program_puts_in_place_of_asyncios_are_used(
+    loop: hoop.Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Task(asyncio.Task):  # type: ignore[type-arg]
+        pass
+
+    class Future(asyncio.Future):  # type: ignore[type-arg]
+        pass
+
+    monkeypatch.setattr(asyncio.tasks, "Task", Task)
+    monkeypatch.setattr(asyncio.futures, "Future", Future)
+
+    async def main() -> list[type]:
+        task = loop.create_task(asyncio.sleep(0))
+        await task
+        return [type(asyncio.current_task()), type(task), type(loop.create_future())]
+
+    assert loop.run_until_complete(main()) == [Task, Task, Future]
