@@ -66,8 +66,8 @@ class FileSending:
         raise BlockingIOError
 
     def finish(self) -> None:
-        """Puts the file's position behind what was sent."""
-        if self.sent > 0:
+        """Puts the file's position behind what was sent, be it nothing; what has no size may be a pipe."""
+        if self.sent > 0 or self._size > 0:
             os.lseek(self._file, self._offset + self.sent, os.SEEK_SET)
 
 
