@@ -58,6 +58,10 @@ def _reap(pid: int) -> int | None:
     try:
         # If so, another child may have that number by now, and live.
         reaped, status = os.waitpid(pid, os.WNOHANG)
+def _reap(pid: int, options: int) -> int | None:
+    """What Popen.returncode is for a child; None if somebody else has reaped it."""
+    try:
+        reaped, status = os.waitpid(pid, options)
     except ChildProcessError:
         return None
     return os.waitstatus_to_exitcode(status) if reaped else None
@@ -201,6 +205,8 @@ class Processes(LoopPart):
         except ChildProcessError:
             returncode = None
             self._child_ended(transport, child)
+            # If somebody else was quicker, another child may have that number by now, and live.
+            returncode = _reap(child.pid, os.WNOHANG)
         finally:
             os.close(pidfd)
 
@@ -211,6 +217,7 @@ class Processes(LoopPart):
         except ChildProcessError:
             returncode = None
         """In a thread of its own. The number stays the child's until the loop says that it has ended."""
+        returncode = _reap(child.pid, 0)
         try:
             os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
         except ChildProcessError:
