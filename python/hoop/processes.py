@@ -49,19 +49,11 @@ def _check_text(universal_newlines: Any, bufsize: Any, text: Any, encoding: Any,
         raise ValueError("errors must be None")
 
 
-def _exit_code(ended: Any) -> int:
-    """What Popen.returncode is for what os.waitid said."""
-    status: int = ended.si_status
-    return status if ended.si_code == os.CLD_EXITED else -status
 def _reap(pid: int) -> int | None:
     """What Popen.returncode is for a child that has ended; None if somebody else has reaped it."""
     try:
         # If so, another child may have that number by now, and live.
         reaped, status = os.waitpid(pid, os.WNOHANG)
-def _reap(pid: int, options: int) -> int | None:
-    """What Popen.returncode is for a child; None if somebody else has reaped it."""
-    try:
-        reaped, status = os.waitpid(pid, options)
     except ChildProcessError:
         return None
     return os.waitstatus_to_exitcode(status) if reaped else None
@@ -201,23 +193,12 @@ class Processes(LoopPart):
         self.remove_reader(pidfd)
         self._pidfds.discard(pidfd)
         try:
-            returncode: int | None = _exit_code(os.waitid(os.P_PIDFD, pidfd, os.WEXITED))
-        except ChildProcessError:
-            returncode = None
             self._child_ended(transport, child)
-            # If somebody else was quicker, another child may have that number by now, and live.
-            returncode = _reap(child.pid, os.WNOHANG)
         finally:
             os.close(pidfd)
 
     def _wait_for_child(self, transport: SubprocessTransport, child: "subprocess.Popen[bytes]") -> None:
-        """In a thread of its own."""
-        try:
-            returncode: int | None = _exit_code(os.waitid(os.P_PID, child.pid, os.WEXITED))
-        except ChildProcessError:
-            returncode = None
         """In a thread of its own. The number stays the child's until the loop says that it has ended."""
-        returncode = _reap(child.pid, 0)
         try:
             os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
         except ChildProcessError:
