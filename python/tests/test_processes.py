@@ -351,12 +351,13 @@ def test_a_child_that_somebody_else_reaped(way: str, caplog: pytest.LogCaptureFi
 
 def test_a_signal_cannot_reach_another_process_before_the_loop_knows_that_the_child_ended(way: str) -> None:
     async def main() -> None:
-        child = await asyncio.create_subprocess_exec("true")
+        child = await asyncio.create_subprocess_exec("sleep", "30")
+        child.kill()
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
         time.sleep(0.05)  # the loop does not run meanwhile
         assert child.returncode is None
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # its number is not free yet
-        assert await child.wait() == 0
+        assert await child.wait() == -signal.SIGKILL
 
     hoop.run(main())
 
