@@ -34,8 +34,6 @@
 #define CORE_IMPORTS(X) \
     X(AsyncioHandle, "asyncio", "Handle") \
     X(AsyncioTimerHandle, "asyncio", "TimerHandle") \
-    X(AsyncioFuture, "asyncio", "Future") \
-    X(AsyncioTask, "asyncio", "Task") \
     X(AsyncioThreadSafeHandle, "hoop.describe", "THREAD_SAFE_HANDLE") \
     X(AsyncioFutures, "asyncio", "futures") \
     X(AsyncioTasks, "asyncio", "tasks") \
