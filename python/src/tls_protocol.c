@@ -422,6 +422,8 @@ static PyMemberDef tls_protocol_members[] = {
     {"_transport", T_OBJECT, offsetof(tls_protocol_object, transport), READONLY, NULL},
     {"_loop", T_OBJECT, offsetof(tls_protocol_object, loop), READONLY, NULL},
     {"_extra", T_OBJECT, offsetof(tls_protocol_object, extra), READONLY, NULL},
+    {"_app_reading_paused", T_BOOL, offsetof(tls_protocol_object, is_reading_paused), READONLY,
+     NULL},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(tls_protocol_object, weak_references), READONLY,
      NULL},
     {0},
