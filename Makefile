@@ -113,7 +113,7 @@ clean: ## removes all that was built
 # ---- make check ------------------------------------------------------------
 
 CHECKS = check-uring check-asan check-asan-clang check-tsan check-valgrind check-clang check-release \
-	check-aarch64 check-lint check-symbols
+	check-aarch64 check-lint check-symbols check-python-asan check-python-leaks
 .PHONY: check $(CHECKS)
 
 check: ## all of the following, and their sum
@@ -204,3 +204,19 @@ check-symbols: ## what an installation exports, and that programs can be built w
 	@tools/configure.sh build-symbols $(RELEASE)
 	@ninja -C build-symbols
 	@python3 $(RUN) --tap python3 tools/symbols.py build-symbols
+
+check-python-asan: export HOOP_PYTHON = asan
+check-python-asan: export HOOP_PYTHON_SETUP = -Dbuildtype=debugoptimized -Db_lundef=false \
+	-Db_sanitize=address,undefined -Dc_args=['-fno-omit-frame-pointer','-fno-sanitize-recover=all']
+check-python-asan: ## the Python package's tests under AddressSanitizer and UBSan
+	@tools/need.sh build python
+	@python=$$(tools/python.sh $(PYTHON)) && \
+		python3 $(RUN) --tap python3 python/tests/sanitized.py "$$python" --timeout=300 $(PYTEST)
+
+# The headers of Debian's debug build are links; gcc would follow them to those of the usual one.
+check-python-leaks: export HOOP_PYTHON = debug
+check-python-leaks: export HOOP_PYTHON_SETUP = -Dbuildtype=debugoptimized -Dc_args=-fno-canonical-system-headers
+check-python-leaks: ## looks for leaks of the Python package, in a Python that counts references
+	@tools/need.sh build python-debug
+	@python=$$(tools/python.sh python3-dbg) && \
+		python3 $(RUN) --tap "$$python" -X dev python/tests/leaks/run.py

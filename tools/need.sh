@@ -81,6 +81,10 @@ look() {
             need python3-venv python3 -c 'import ensurepip, venv'
             need python3-dev python_header
             ;;
+        python-debug)
+            need python3-dbg has python3-dbg
+            need python3-venv python3-dbg -c 'import ensurepip, venv'
+            ;;
         clang-runtime)
             need "$(clang_runtime_package)" clang_runtime
             ;;

@@ -31,10 +31,18 @@ if [ "$(cat "$environment/made-for" 2>/dev/null)" != "$wanted" ]; then
     printf '%s\n' "$wanted" >"$environment/made-for"
 fi
 
+# Word splitting is meant: Meson's options, a word each.
+# shellcheck disable=SC2086
+set -- ${HOOP_PYTHON_SETUP-}
+for option; do
+    shift
+    set -- "$@" "-Csetup-args=$option"
+done
+
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 if ! PATH="$PWD/$environment/bin:$PATH" "$python" -m pip install -q --no-build-isolation --no-deps \
-    --force-reinstall -C"build-dir=$build" ${HOOP_PYTHON_SETUP:+-Csetup-args="$HOOP_PYTHON_SETUP"} . >"$log" 2>&1; then
+    --force-reinstall -C"build-dir=$build" "$@" . >"$log" 2>&1; then
     cat "$log" >&2
     exit 1
 fi
