@@ -30,11 +30,12 @@ class Server(asyncio.Server):
             # A transport that the program forgot without closing it says so only if nobody holds it.
             self._clients: weakref.WeakSet[Any] = weakref.WeakSet()
 
-        def _attach(self, transport: Any) -> None:
+        def _attach(self, transport: Any = None) -> None:
             super()._attach()  # type: ignore[misc]
-            self._clients.add(transport)
+            if transport is not None:
+                self._clients.add(transport)
 
-        def _detach(self, transport: Any) -> None:
+        def _detach(self, transport: Any = None) -> None:
             self._clients.discard(transport)
             super()._detach()  # type: ignore[misc]
 
