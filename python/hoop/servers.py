@@ -36,7 +36,8 @@ class Server(asyncio.Server):
                 self._clients.add(transport)
 
         def _detach(self, transport: Any = None) -> None:
-            self._clients.discard(transport)
+            if transport is not None:
+                self._clients.discard(transport)
             super()._detach()  # type: ignore[misc]
 
         def close_clients(self) -> None:
