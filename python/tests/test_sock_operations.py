@@ -1,29 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""sock_recv and its like: results, waiting, turns, cancellation, sockets that are closed meanwhile, and what is refused."""
+"""sock_recv and its like: results, waiting, turns, cancellation, a program's own sockets, datagrams, what is refused."""
 
 import asyncio
-import gc
 import socket
 import ssl
-import weakref
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import hoop
 import pytest
-
-Pair = tuple[socket.socket, socket.socket]
-
-
-@pytest.fixture
-def pair() -> Iterator[Pair]:
-    """Two connected sockets that do not block."""
-    left, right = socket.socketpair()
-    left.setblocking(False)
-    right.setblocking(False)
-    with left, right:
-        yield left, right
+from socket_pairs import Pair, pair, running
 
 
 @pytest.fixture
@@ -54,17 +40,6 @@ class OwnSocket(socket.socket):
     def send(self, data: Any, *args: Any) -> int:
         self.calls.append("send")
         return super().send(data[:1000], *args)
-
-
-def running(main: Callable[[hoop.Loop], Any]) -> Any:
-    """Runs main(loop), a coroutine function."""
-
-    async def with_loop() -> Any:
-        loop = asyncio.get_running_loop()
-        assert isinstance(loop, hoop.Loop)
-        return await asyncio.wait_for(main(loop), 10)
-
-    return hoop.run(with_loop())
 
 
 def test_what_is_there_is_received_at_once(pair: Pair) -> None:
@@ -399,134 +374,3 @@ def test_datagrams_with_their_addresses(datagrams: Pair) -> None:
         assert await loop.sock_recvfrom_into(other, buffer, 2) == (2, one.getsockname())
 
     running(main)
-
-
-# ---- connecting and accepting ----
-
-
-def test_connecting_and_accepting() -> None:
-    async def main(loop: hoop.Loop) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as client:
-            listener.setblocking(False)
-            client.setblocking(False)
-            accepting = asyncio.create_task(loop.sock_accept(listener))
-            await asyncio.sleep(0)
-            assert await loop.sock_connect(client, listener.getsockname()) is None
-            server, address = await accepting
-            with server:
-                assert address == client.getsockname()
-                assert server.gettimeout() == 0
-                await loop.sock_sendall(client, b"x")
-                assert await loop.sock_recv(server, 1) == b"x"
-
-    running(main)
-
-
-def test_a_name_is_looked_up_to_connect() -> None:
-    async def main(loop: hoop.Loop) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as client:
-            client.setblocking(False)
-            await loop.sock_connect(client, ("localhost", listener.getsockname()[1]))
-            assert client.getpeername() == listener.getsockname()
-
-    running(main)
-
-
-def test_a_refused_connection_names_the_address() -> None:
-    async def main(loop: hoop.Loop) -> None:
-        with socket.socket() as unused, socket.socket() as client:
-            unused.bind(("127.0.0.1", 0))
-            address = unused.getsockname()
-            client.setblocking(False)
-            with pytest.raises(ConnectionRefusedError) as raised:
-                await loop.sock_connect(client, address)
-            assert str(raised.value).endswith(f"Connect call failed {address}")
-
-    running(main)
-
-
-def test_unix_sockets_connect(tmp_path: Path) -> None:
-    async def main(loop: hoop.Loop) -> None:
-        path = str(tmp_path / "socket")
-        with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as client:
-            client.setblocking(False)
-            with pytest.raises(FileNotFoundError):
-                await loop.sock_connect(client, path)
-            listener.bind(path)
-            listener.listen()
-            listener.setblocking(False)
-            await loop.sock_connect(client, path)
-            server, _ = await loop.sock_accept(listener)
-            server.close()
-
-    running(main)
-
-
-# ---- sockets that go away ----
-
-
-def test_a_socket_closed_while_it_is_waited_for_does_not_take_what_its_number_gets(pair: Pair) -> None:
-    left, right = pair
-
-    async def main(loop: hoop.Loop) -> None:
-        waiting = asyncio.create_task(loop.sock_recv(left, 10))
-        await asyncio.sleep(0)
-        number = left.fileno()
-        left.close()
-        one, other = socket.socketpair()
-        with one, other:
-            one.setblocking(False)
-            assert one.fileno() == number
-            other.send(b"for the new one")
-            receiving = asyncio.create_task(loop.sock_recv(one, 100))
-            assert await receiving == b"for the new one"
-            with pytest.raises(OSError, match="Bad file descriptor"):
-                await waiting
-
-    running(main)
-
-
-def test_operations_wait_for_a_loop_that_stops_and_runs_again(loop: hoop.Loop, pair: Pair) -> None:
-    left, right = pair
-    task = loop.create_task(loop.sock_recv(left, 10))
-    loop.run_until_complete(asyncio.sleep(0))
-    right.send(b"x")
-    assert loop.run_until_complete(task) == b"x"
-
-
-def test_a_task_that_only_its_socket_keeps_is_not_lost(pair: Pair) -> None:
-    left, right = pair
-
-    async def main(loop: hoop.Loop) -> None:
-        received: list[bytes] = []
-
-        async def receive() -> None:
-            received.append(await loop.sock_recv(left, 10))
-
-        asyncio.create_task(receive())
-        await asyncio.sleep(0)
-        gc.collect()
-        right.send(b"x")
-        while not received:
-            await asyncio.sleep(0.001)
-
-    running(main)
-
-
-def test_a_closed_loop_lets_go_of_what_waits(pair: Pair) -> None:
-    left, _ = pair
-    loop = hoop.new_event_loop()
-    buffer = bytearray(1)
-    gone = weakref.ref(loop)
-    coroutine = loop.sock_recv_into(left, buffer)
-    future = coroutine.send(None)
-    loop.close()
-    assert not future.done()
-    coroutine.close()
-    del coroutine, future, loop
-    gc.collect()
-    assert gone() is None
-    with pytest.raises(RuntimeError, match="Event loop is closed"):
-        closed = hoop.new_event_loop()
-        closed.close()
-        closed.sock_recv(left, 1).send(None)
