@@ -25,9 +25,13 @@ static inline PyObject *PyErr_GetRaisedException(void)
     return value;
 }
 
-/* Takes EXCEPTION over. */
+/* Takes EXCEPTION over; NULL: none is raised any more. */
 static inline void PyErr_SetRaisedException(PyObject *exception)
 {
+    if (exception == NULL) {
+        PyErr_Clear();
+        return;
+    }
     PyErr_Restore(Py_NewRef(Py_TYPE(exception)), exception, PyException_GetTraceback(exception));
 }
 #endif
