@@ -8,92 +8,45 @@
 
 #include "descriptors.h"
 #include "link.h"
-#include "report.h"
-#include "transport.h"
 
 /* ---- the end ---- */
 
-static int schedule_lost(struct datagram_transport *transport, PyObject *exception)
-{
-    loop_object *loop = transport->loop;
-    transport->conn_lost++;
-    Py_XSETREF(transport->lost_with, Py_XNewRef(exception));
-    if (loop_check_closed(loop) < 0 || (loop->debug && loop_check_thread(loop) < 0))
-        return -1;
-    work_push(loop, &transport->lost);
-    return 0;
-}
-
 int datagram_transport_close(struct datagram_transport *transport)
 {
-    if (transport->closing)
+    if (transport->base.closing)
         return 0;
-    transport->closing = true;
-    return link_is_alone(&transport->outgoing) ? schedule_lost(transport, NULL) : 0;
+    transport->base.closing = true;
+    return link_is_alone(&transport->outgoing) ? transport_schedule_lost(&transport->base, NULL)
+                                               : 0;
 }
 
-int datagram_transport_force_close(struct datagram_transport *transport, PyObject *exception)
+static int force_close(struct transport *base, PyObject *exception)
 {
-    if (transport->conn_lost > 0)
+    if (base->conn_lost > 0)
         return 0;
-    transport->closing = true;
-    datagram_transport_drop_outgoing(transport);
-    return schedule_lost(transport, exception);
-}
-
-int datagram_transport_fail(struct datagram_transport *transport, const char *message)
-{
-    if (PyErr_ExceptionMatches(PyExc_SystemExit) || PyErr_ExceptionMatches(PyExc_KeyboardInterrupt))
-        return -1;
-    PyObject *exception = PyErr_GetRaisedException();
-    int rc = transport_tell_failure(transport->loop, (PyObject *)transport, transport->protocol,
-                                    exception, message); /* the handler may close it */
-    if (rc == 0)
-        rc = datagram_transport_force_close(transport, exception);
-    Py_DECREF(exception);
-    return rc;
+    base->closing = true;
+    datagram_transport_drop_outgoing(datagram_transport_of((PyObject *)base));
+    return transport_schedule_lost(base, exception);
 }
 
 /* Lets go of the descriptor, and closes it. As work.run returns. */
-static int close_socket(struct datagram_transport *transport)
+static int close_socket(struct transport *base)
 {
-    loop_object *loop = transport->loop;
-    PyObject *sock = transport->sock;
-    transport->sock = NULL;
-    transport->closing = true;
-    transport->conn_lost++;
-    hoop_timer_stop(loop->core, &transport->retry);
-    hoop_watch_stop(loop->core, &transport->watch);
-    work_remove(&transport->io);
-    descriptor_release(loop, transport->fd);
-    PyObject *result = PyObject_CallMethodNoArgs(sock, loop->state->name_close);
-    Py_DECREF(sock);
-    Py_XDECREF(result);
-    return result != NULL ? 0
-                          : report_exception(loop, "closing a socket failed", "transport",
-                                             (PyObject *)transport, NULL, NULL);
+    hoop_timer_stop(base->loop->core, &datagram_transport_of((PyObject *)base)->retry);
+    return transport_close_socket(base);
 }
 
 int datagram_transport_lose(struct datagram_transport *transport)
 {
-    if (transport->sock == NULL)
+    struct transport *base = &transport->base;
+    if (base->file == NULL)
         return 0;
-    loop_object *loop = transport->loop;
-    PyObject *protocol = transport->protocol, *exception = transport->lost_with;
-    transport->lost_with = NULL;
-    transport->conn_lost++;
-    PyObject *result = PyObject_CallMethodOneArg(protocol, loop->state->name_connection_lost,
-                                                 exception == NULL ? Py_None : exception);
-    int rc = result != NULL
-                 ? 0
-                 : report_exception(loop, "Exception in protocol.connection_lost()", "transport",
-                                    (PyObject *)transport, "protocol", protocol);
-    Py_XDECREF(exception);
-    Py_XDECREF(result);
+    base->conn_lost++;
+    int rc = transport_tell_lost(base);
     PyObject *raised = rc < 0 ? PyErr_GetRaisedException() : NULL;
-    if (transport->sock != NULL)
-        rc = close_socket(transport);
-    Py_CLEAR(transport->protocol);
+    if (base->file != NULL)
+        rc = close_socket(base);
+    Py_CLEAR(base->protocol.object);
     if (raised == NULL)
         return rc;
     PyErr_SetRaisedException(raised); /* instead of one of closing */
@@ -105,12 +58,12 @@ int datagram_transport_lose(struct datagram_transport *transport)
 void datagram_transport_continue(struct datagram_transport *transport)
 {
     if (datagram_transport_can_receive(transport) || datagram_transport_can_send(transport))
-        work_push(transport->loop, &transport->io);
+        work_push(transport->base.loop, &transport->base.io);
 }
 
-static int receive_and_send(PyObject *self)
+static int receive_and_send(struct transport *base)
 {
-    struct datagram_transport *transport = datagram_transport_of(self);
+    struct datagram_transport *transport = datagram_transport_of((PyObject *)base);
     if (datagram_transport_can_receive(transport) && datagram_transport_receive(transport) < 0)
         return -1;
     return datagram_transport_can_send(transport) ? datagram_transport_flush(transport) : 0;
@@ -118,61 +71,40 @@ static int receive_and_send(PyObject *self)
 
 static int run_io(struct work *work)
 {
-    struct datagram_transport *transport = datagram_transport_of(work->owner);
-    int rc = transport_run_in_context(transport->loop, work->owner, transport->context,
-                                      receive_and_send);
-    datagram_transport_continue(transport); /* after what was queued meanwhile */
+    int rc = transport_run(work, receive_and_send);
+    datagram_transport_continue(
+        datagram_transport_of(work->owner)); /* after what was queued meanwhile */
     return rc;
 }
 
-static int lose(PyObject *self)
+static int lose(struct transport *base)
 {
-    return datagram_transport_lose(datagram_transport_of(self));
+    return datagram_transport_lose(datagram_transport_of((PyObject *)base));
 }
 
 static int run_lost(struct work *work)
 {
-    struct datagram_transport *transport = datagram_transport_of(work->owner);
-    return transport_run_in_context(transport->loop, work->owner, transport->context, lose);
+    return transport_run(work, lose);
 }
 
-static int tell_protocol(struct datagram_transport *transport)
+static int start(struct transport *base)
 {
-    loop_object *loop = transport->loop;
-    PyObject *result = PyObject_CallMethodOneArg(
-        transport->protocol, loop->state->name_connection_made, (PyObject *)transport);
-    Py_XDECREF(result);
-    if (result != NULL)
-        return 0;
-    return report_exception(loop, "Exception in protocol.connection_made()", "transport",
-                            (PyObject *)transport, "protocol", transport->protocol);
-}
-
-static int start(PyObject *self)
-{
-    struct datagram_transport *transport = datagram_transport_of(self);
-    if (!transport->protocol_knows) {
-        transport->protocol_knows = true;
-        if (tell_protocol(transport) < 0) {
-            work_push(transport->loop, &transport->start); /* the rest, in the next run */
-            return -1;
-        }
-    }
-    transport->started = true;
-    datagram_transport_continue(transport);
-    return transport_tell_waiter(transport->loop, self, &transport->waiter);
+    if (transport_introduce(base) < 0)
+        return -1;
+    base->started = true;
+    datagram_transport_continue(datagram_transport_of((PyObject *)base));
+    return transport_tell_waiter(base);
 }
 
 static int run_start(struct work *work)
 {
-    struct datagram_transport *transport = datagram_transport_of(work->owner);
-    return transport_run_in_context(transport->loop, work->owner, transport->context, start);
+    return transport_run(work, start);
 }
 
 static void notify(hoop_watch *watch, unsigned events)
 {
-    char *address = (char *)watch - offsetof(struct datagram_transport, watch);
-    struct datagram_transport *transport = (struct datagram_transport *)(void *)address;
+    struct datagram_transport *transport =
+        datagram_transport_of((PyObject *)transport_of_watch(watch));
     if (events & HOOP_WRITABLE)
         transport->is_blocked = false;
     datagram_transport_continue(transport);
@@ -186,17 +118,41 @@ static void expire(hoop_timer *timer)
     datagram_transport_continue(transport);
 }
 
-/* ---- the beginning ---- */
+static int reading_changed(struct transport *base)
+{
+    datagram_transport_continue(datagram_transport_of((PyObject *)base)); /* if it wants to read */
+    return 0;
+}
 
-/* What the constructor was given. All borrowed. */
-struct arguments {
-    PyObject *loop, *sock, *protocol, *address, *waiter, *extra;
+/* ---- what only this kind has ---- */
+
+static void drop(struct transport *base)
+{
+    struct datagram_transport *transport = datagram_transport_of((PyObject *)base);
+    datagram_transport_drop_outgoing(transport);
+    PyMem_Free(transport->room);
+    transport->room = NULL;
+    Py_CLEAR(transport->address);
+}
+
+static size_t outgoing_size(const struct transport *base)
+{
+    return ((const struct datagram_transport *)(const void *)base)->outgoing_size;
+}
+
+static const struct transport_kind kind = {
+    .run_start = run_start,
+    .run_io = run_io,
+    .run_lost = run_lost,
+    .notify = notify,
+    .force_close = force_close,
+    .abandon = close_socket,
+    .drop = drop,
+    .reading_changed = reading_changed,
+    .outgoing_size = outgoing_size,
 };
 
-static PyObject *new_unless_none(PyObject *object)
-{
-    return object == Py_None ? NULL : Py_NewRef(object);
-}
+/* ---- the beginning ---- */
 
 static int find_family(int fd, int *ret_family)
 {
@@ -216,94 +172,41 @@ static bool is_connected(int fd)
     return getpeername(fd, (struct sockaddr *)(void *)&peer, &len) == 0;
 }
 
-static int take_descriptor(struct datagram_transport *transport)
+static int set_up(struct datagram_transport *transport, PyObject *address, PyObject *extra)
 {
-    if (descriptor_claim(transport->loop, transport->fd, (PyObject *)transport) < 0)
-        return -1;
-    int rc = hoop_watch_start(transport->loop->core, &transport->watch, transport->fd);
-    if (rc == 0)
-        return 0;
-    descriptor_release(transport->loop, transport->fd);
-    (void)raise_result(rc);
-    return -1;
-}
-
-static int set_up(struct datagram_transport *transport, const struct arguments *arguments)
-{
-    struct core_state *state = transport->loop->state;
-    transport->sock = Py_NewRef(arguments->sock);
-    transport->protocol = Py_NewRef(arguments->protocol);
-    transport->waiter = new_unless_none(arguments->waiter);
-    int has_address = PyObject_IsTrue(arguments->address);
-    transport->address = has_address > 0 ? Py_NewRef(arguments->address) : NULL;
-    transport->context = PyContext_CopyCurrent();
-    transport->fd = PyObject_AsFileDescriptor(arguments->sock);
-    if (has_address < 0 || transport->context == NULL || transport->fd < 0 ||
-        find_family(transport->fd, &transport->family) < 0)
-        return -1;
-    transport->extra = transport_extra(state, arguments->sock, arguments->extra);
-    transport->is_connected = is_connected(transport->fd);
-    return transport->extra == NULL ? -1 : take_descriptor(transport);
-}
-
-static int check_room(PyTypeObject *base)
-{
-    if (base->tp_basicsize <= (Py_ssize_t)offsetof(struct datagram_transport, loop))
-        return 0;
-    PyErr_SetString(PyExc_ImportError,
-                    "this Python's asyncio.DatagramTransport has more fields than known");
-    return -1;
-}
-
-static struct datagram_transport *allocate(PyTypeObject *type, PyObject *loop)
-{
-    struct datagram_transport *transport = datagram_transport_of(type->tp_alloc(type, 0));
-    if (transport == NULL)
-        return NULL;
-    transport->loop = (loop_object *)Py_NewRef(loop);
+    struct transport *base = &transport->base;
     link_init(&transport->outgoing);
-    flow_control_init(&transport->flow);
-    hoop_watch_init(&transport->watch, notify);
     hoop_timer_init(&transport->retry, expire);
-    work_init(&transport->start, (PyObject *)transport, run_start);
-    work_init(&transport->io, (PyObject *)transport, run_io);
-    work_init(&transport->lost, (PyObject *)transport, run_lost);
-    return transport;
+    base->extra = transport_extra(extra);
+    int has_address = PyObject_IsTrue(address);
+    transport->address = has_address > 0 ? Py_NewRef(address) : NULL;
+    if (base->extra == NULL || has_address < 0 || find_family(base->fd, &transport->family) < 0 ||
+        transport_describe_socket(base) < 0)
+        return -1;
+    transport->is_connected = is_connected(base->fd);
+    return descriptor_take(base->loop, base->fd, (PyObject *)base, &base->watch);
 }
 
 PyObject *datagram_transport_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
     static char *names[] = {"loop", "sock", "protocol", "address", "waiter", "extra", NULL};
-    struct arguments given = {.address = Py_None, .waiter = Py_None, .extra = Py_None};
+    struct transport_arguments given = {.waiter = Py_None, .extra = Py_None};
+    PyObject *address = Py_None;
     struct core_state *state = core_state_of(type);
-    if (state == NULL || check_room(type->tp_base) < 0 ||
+    if (state == NULL ||
         !PyArg_ParseTupleAndKeywords(args, keywords, "O!OO|OOO:DatagramTransport", names,
-                                     (PyTypeObject *)state->Loop, &given.loop, &given.sock,
-                                     &given.protocol, &given.address, &given.waiter, &given.extra))
+                                     (PyTypeObject *)state->Loop, &given.loop, &given.file,
+                                     &given.protocol, &address, &given.waiter, &given.extra))
         return NULL;
-    if (given.extra != Py_None && !PyDict_Check(given.extra))
-        return PyErr_Format(PyExc_TypeError, "extra must be a dict or None");
-    if (loop_check_closed((loop_object *)given.loop) < 0)
-        return NULL;
-    struct datagram_transport *transport = allocate(type, given.loop);
+    struct transport *transport = transport_allocate(type, &kind, &given);
     if (transport == NULL)
         return NULL;
-    if (set_up(transport, &given) < 0) {
-        Py_CLEAR(transport->sock); /* it stays the caller's */
-        Py_DECREF(transport);
+    if (set_up(datagram_transport_of((PyObject *)transport), address, given.extra) < 0) {
+        transport_discard(transport);
         return NULL;
     }
     work_push(transport->loop, &transport->start);
     return (PyObject *)transport;
-}
-
-/* Instead of asyncio's, which takes something else: the arguments were those of __new__. */
-int datagram_transport_init(PyObject *self, PyObject *args, PyObject *keywords)
-{
-    (void)self;
-    (void)args;
-    (void)keywords;
-    return 0;
 }
 
 /* ---- collection ---- */
@@ -311,65 +214,9 @@ int datagram_transport_init(PyObject *self, PyObject *args, PyObject *keywords)
 int datagram_transport_traverse(PyObject *self, visitproc visit, void *arg)
 {
     struct datagram_transport *transport = datagram_transport_of(self);
-    Py_VISIT(Py_TYPE(self));
-    Py_VISIT(transport->loop);
-    Py_VISIT(transport->sock);
-    Py_VISIT(transport->protocol);
     Py_VISIT(transport->address);
-    Py_VISIT(transport->waiter);
-    Py_VISIT(transport->extra);
-    Py_VISIT(transport->context);
-    Py_VISIT(transport->lost_with);
-    Py_VISIT(transport->dict);
     hoop_link *outgoing = &transport->outgoing;
     for (hoop_link *link = outgoing->next; link != outgoing; link = link->next)
         Py_VISIT(((struct outgoing_datagram *)(void *)link)->address);
-    return 0;
-}
-
-/* The loop and the context stay: a queue that still holds the transport needs them. */
-int datagram_transport_clear(PyObject *self)
-{
-    struct datagram_transport *transport = datagram_transport_of(self);
-    Py_CLEAR(transport->waiter);
-    Py_CLEAR(transport->lost_with);
-    Py_CLEAR(transport->protocol);
-    Py_CLEAR(transport->dict);
-    datagram_transport_drop_outgoing(transport);
-    return 0;
-}
-
-/* Nobody closed it: says so, and does. */
-void datagram_transport_finalize(PyObject *self)
-{
-    struct datagram_transport *transport = datagram_transport_of(self);
-    if (transport->sock == NULL)
-        return;
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    if (PyErr_ResourceWarning(self, 1, "unclosed transport %R", self) < 0)
-        PyErr_WriteUnraisable(self);
-    if (close_socket(transport) < 0)
-        PyErr_WriteUnraisable(self);
-    PyErr_Restore(type, value, traceback);
-}
-
-void datagram_transport_dealloc(PyObject *self)
-{
-    if (PyObject_CallFinalizerFromDealloc(self) < 0)
-        return;
-    struct datagram_transport *transport = datagram_transport_of(self);
-    PyTypeObject *type = Py_TYPE(self);
-    PyObject_GC_UnTrack(self);
-    if (transport->weak_references != NULL)
-        PyObject_ClearWeakRefs(self);
-    (void)datagram_transport_clear(self);
-    PyMem_Free(transport->room);
-    Py_CLEAR(transport->sock);
-    Py_CLEAR(transport->address);
-    Py_CLEAR(transport->extra);
-    Py_CLEAR(transport->context);
-    Py_CLEAR(transport->loop);
-    type->tp_free(self);
-    Py_DECREF(type);
+    return transport_traverse(self, visit, arg);
 }

@@ -9,14 +9,12 @@
 #include <sys/socket.h>
 
 #include "link.h"
-#include "report.h"
 #include "socket_address.h"
 
 enum {
     ROOM = 256 * 1024, /* for a datagram: asyncio's max_size */
     DATAGRAMS_PER_TURN = 32,
     RETRY_NS = 2000000,
-    LOST_WRITES_TO_WARN = 5, /* asyncio.constants.LOG_THRESHOLD_FOR_CONNLOST_WRITES */
 };
 
 /* ---- telling the protocol ---- */
@@ -25,10 +23,10 @@ enum {
 static int call_protocol(struct datagram_transport *transport, PyObject *name, PyObject *first,
                          PyObject *second)
 {
-    if (transport->protocol == NULL)
+    if (transport->base.protocol.object == NULL)
         return 0;
     /* It may set another protocol. */
-    PyObject *arguments[] = {Py_NewRef(transport->protocol), first, second};
+    PyObject *arguments[] = {Py_NewRef(transport->base.protocol.object), first, second};
     size_t count = second == NULL ? 2 : 3;
     PyObject *result = PyObject_VectorcallMethod(name, arguments, count, NULL);
     Py_DECREF(arguments[0]);
@@ -40,25 +38,20 @@ static int call_protocol(struct datagram_transport *transport, PyObject *name, P
 static int tell_error(struct datagram_transport *transport)
 {
     PyObject *exception = PyErr_GetRaisedException();
-    int rc = call_protocol(transport, transport->loop->state->name_error_received, exception, NULL);
+    int rc =
+        call_protocol(transport, transport->base.loop->state->name_error_received, exception, NULL);
     Py_DECREF(exception);
     return rc;
-}
-
-static int report_protocol(struct datagram_transport *transport, const char *message)
-{
-    return report_exception(transport->loop, message, "transport", (PyObject *)transport,
-                            "protocol", transport->protocol);
 }
 
 /* A system call failed while the queue ran: as work.run returns. */
 static int failed(struct datagram_transport *transport, const char *message)
 {
     if (!PyErr_ExceptionMatches(PyExc_OSError))
-        return datagram_transport_fail(transport, message);
+        return transport_failed(&transport->base, message);
     return tell_error(transport) == 0
                ? 0
-               : report_protocol(transport, "Exception in protocol.error_received()");
+               : transport_report(&transport->base, "Exception in protocol.error_received()");
 }
 
 static bool would_block(void)
@@ -74,8 +67,8 @@ static bool would_block(void)
 
 bool datagram_transport_can_receive(const struct datagram_transport *transport)
 {
-    return (transport->watch.ready & HOOP_READABLE) && transport->started &&
-           datagram_transport_is_reading(transport);
+    return (transport->base.watch.ready & HOOP_READABLE) && transport->base.started &&
+           transport_is_reading(&transport->base);
 }
 
 /* All three: 1 with *RET_DATA and *RET_FROM, new references; 0 if there is nothing; -1 with an
@@ -83,7 +76,7 @@ bool datagram_transport_can_receive(const struct datagram_transport *transport)
 static int receive_by_method(struct datagram_transport *transport, PyObject **ret_data,
                              PyObject **ret_from)
 {
-    PyObject *received = PyObject_CallMethod(transport->sock, "recvfrom", "i", ROOM);
+    PyObject *received = PyObject_CallMethod(transport->base.file, "recvfrom", "i", ROOM);
     if (received == NULL)
         return would_block() ? 0 : -1;
     int is_pair = PyArg_ParseTuple(received, "OO", ret_data, ret_from);
@@ -104,7 +97,7 @@ static int receive_from_internet(struct datagram_transport *transport, PyObject 
     }
     struct sockaddr_storage from = {.ss_family = AF_UNSPEC};
     socklen_t len = sizeof from;
-    ssize_t count = recvfrom(transport->fd, transport->room, ROOM, MSG_DONTWAIT,
+    ssize_t count = recvfrom(transport->base.fd, transport->room, ROOM, MSG_DONTWAIT,
                              (struct sockaddr *)(void *)&from, &len);
     if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return 0;
@@ -127,15 +120,17 @@ static int receive_one(struct datagram_transport *transport)
                  ? receive_from_internet(transport, &data, &from)
                  : receive_by_method(transport, &data, &from);
     if (rc == 0)
-        hoop_watch_clear(&transport->watch, HOOP_READABLE | HOOP_HANGUP);
+        hoop_watch_clear(&transport->base.watch, HOOP_READABLE | HOOP_HANGUP);
     if (rc < 0)
         return failed(transport, "Fatal read error on datagram transport");
     if (rc == 0)
         return 0;
-    rc = call_protocol(transport, transport->loop->state->name_datagram_received, data, from);
+    rc = call_protocol(transport, transport->base.loop->state->name_datagram_received, data, from);
     Py_DECREF(data);
     Py_DECREF(from);
-    return rc == 0 ? 0 : report_protocol(transport, "Exception in protocol.datagram_received()");
+    return rc == 0
+               ? 0
+               : transport_report(&transport->base, "Exception in protocol.datagram_received()");
 }
 
 int datagram_transport_receive(struct datagram_transport *transport)
@@ -151,16 +146,16 @@ int datagram_transport_receive(struct datagram_transport *transport)
 bool datagram_transport_can_send(const struct datagram_transport *transport)
 {
     return !link_is_alone(&transport->outgoing) && !transport->is_blocked &&
-           transport->sock != NULL;
+           transport->base.file != NULL;
 }
 
 /* There is no room. Of a Unix socket the kernel does not always tell when there is some again. 0,
  * or -1 with an exception. */
 static int send_blocked(struct datagram_transport *transport)
 {
-    hoop_loop *core = transport->loop->core;
+    hoop_loop *core = transport->base.loop->core;
     transport->is_blocked = true;
-    hoop_watch_clear(&transport->watch, HOOP_WRITABLE);
+    hoop_watch_clear(&transport->base.watch, HOOP_WRITABLE);
     if (transport->family != AF_UNIX || transport->retry.position != 0)
         return 0;
     int rc = hoop_timer_start(core, &transport->retry, hoop_time_ns(core) + RETRY_NS);
@@ -171,7 +166,7 @@ static int send_blocked(struct datagram_transport *transport)
 
 static int send_by_method(struct datagram_transport *transport, PyObject *data, PyObject *address)
 {
-    PyObject *sent = PyObject_CallMethod(transport->sock, "sendto", "OO", data,
+    PyObject *sent = PyObject_CallMethod(transport->base.file, "sendto", "OO", data,
                                          address == NULL ? Py_None : address);
     Py_XDECREF(sent);
     if (sent != NULL)
@@ -188,8 +183,9 @@ static int send_by_system(struct datagram_transport *transport, PyObject *data,
         return -1;
     ssize_t sent;
     do
-        sent = sendto(transport->fd, buffer.buf, (size_t)buffer.len, MSG_DONTWAIT | MSG_NOSIGNAL,
-                      len == 0 ? NULL : (const struct sockaddr *)(const void *)to, len);
+        sent =
+            sendto(transport->base.fd, buffer.buf, (size_t)buffer.len, MSG_DONTWAIT | MSG_NOSIGNAL,
+                   len == 0 ? NULL : (const struct sockaddr *)(const void *)to, len);
     while (sent < 0 && errno == EINTR);
     int error = errno;
     PyBuffer_Release(&buffer);
@@ -257,9 +253,10 @@ static int outgoing_add(struct datagram_transport *transport, PyObject *data, Py
 /* All is sent: the end, if that was waited for. */
 static int flushed(struct datagram_transport *transport)
 {
-    if (!transport->closing || transport->conn_lost > 0 || !link_is_alone(&transport->outgoing))
+    if (!transport->base.closing || transport->base.conn_lost > 0 ||
+        !link_is_alone(&transport->outgoing))
         return 0;
-    transport->conn_lost++;
+    transport->base.conn_lost++;
     return datagram_transport_lose(transport);
 }
 
@@ -278,8 +275,7 @@ int datagram_transport_flush(struct datagram_transport *transport)
         if (sent < 0 && failed(transport, "Fatal write error on datagram transport") < 0)
             return -1;
     }
-    if (flow_control_resume(&transport->flow, transport->outgoing_size, transport->loop,
-                            (PyObject *)transport, transport->protocol) < 0)
+    if (transport_resume_protocol(&transport->base, transport->outgoing_size) < 0)
         return -1;
     return flushed(transport);
 }
@@ -339,20 +335,11 @@ static int check_address(const struct datagram_transport *transport, PyObject **
     return is_same > 0 ? 0 : -1;
 }
 
-/* The transport is lost, and goes nowhere. */
-static int count_lost_write(struct datagram_transport *transport)
-{
-    if (transport->conn_lost++ < LOST_WRITES_TO_WARN)
-        return 0;
-    PyObject *result = call_python("describe_transport", "warn_of_lost_writes", "()");
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
-}
-
 static int send_or_queue(struct datagram_transport *transport, PyObject *data, PyObject *address)
 {
-    if (transport->sock == NULL || (transport->conn_lost > 0 && transport->address != NULL))
-        return count_lost_write(transport);
+    if (transport->base.file == NULL ||
+        (transport->base.conn_lost > 0 && transport->address != NULL))
+        return transport_count_lost_write(&transport->base, "describe_transport");
     if (link_is_alone(&transport->outgoing)) {
         int sent = send_now(transport, data, address);
         if (sent > 0)
@@ -360,12 +347,11 @@ static int send_or_queue(struct datagram_transport *transport, PyObject *data, P
         if (sent < 0 && PyErr_ExceptionMatches(PyExc_OSError))
             return tell_error(transport);
         if (sent < 0)
-            return datagram_transport_fail(transport, "Fatal write error on datagram transport");
+            return transport_failed(&transport->base, "Fatal write error on datagram transport");
     }
     if (outgoing_add(transport, data, address) < 0)
         return -1;
-    return flow_control_pause(&transport->flow, transport->outgoing_size, transport->loop,
-                              (PyObject *)transport, transport->protocol);
+    return transport_pause_protocol(&transport->base, transport->outgoing_size);
 }
 
 PyObject *datagram_transport_sendto(PyObject *self, PyObject *const *args, Py_ssize_t count,
@@ -373,7 +359,8 @@ PyObject *datagram_transport_sendto(PyObject *self, PyObject *const *args, Py_ss
 {
     struct datagram_transport *transport = datagram_transport_of(self);
     PyObject *values[] = {NULL, Py_None};
-    if (parse(transport->loop->state, args, count, names, values) < 0 || check_data(values[0]) < 0)
+    if (parse(transport->base.loop->state, args, count, names, values) < 0 ||
+        check_data(values[0]) < 0)
         return NULL;
     if (!EMPTY_DATAGRAMS_ARE_SENT) {
         Py_ssize_t len = PyObject_Size(values[0]);

@@ -48,6 +48,18 @@ int descriptor_claim(loop_object *loop, int fd, PyObject *transport)
     return 0;
 }
 
+int descriptor_take(loop_object *loop, int fd, PyObject *transport, hoop_watch *watch)
+{
+    if (descriptor_claim(loop, fd, transport) < 0)
+        return -1;
+    int rc = hoop_watch_start(loop->core, watch, fd);
+    if (rc == 0)
+        return 0;
+    descriptor_release(loop, fd);
+    (void)raise_result(rc);
+    return -1;
+}
+
 void descriptor_release(loop_object *loop, int fd)
 {
     PyObject *transport = transport_of(loop, fd);

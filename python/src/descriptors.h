@@ -11,6 +11,8 @@
 /* TRANSPORT works with FD from now on; the table takes a reference. 0, or -1 with an exception:
  * RuntimeError if FD belongs to another one, MemoryError. */
 int descriptor_claim(loop_object *loop, int fd, PyObject *transport);
+/* The same, and WATCH is started, edge-triggered. */
+int descriptor_take(loop_object *loop, int fd, PyObject *transport, hoop_watch *watch);
 /* Before FD is closed. May drop the last reference to the transport. Nothing happens if FD is not
  * claimed. */
 void descriptor_release(loop_object *loop, int fd);

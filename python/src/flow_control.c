@@ -4,8 +4,6 @@
  */
 #include "flow_control.h"
 
-#include "report.h"
-
 enum { HIGH_WATER = 64 * 1024 }; /* asyncio's */
 
 void flow_control_init(struct flow_control *flow)
@@ -45,34 +43,4 @@ int flow_control_set(struct flow_control *flow, PyObject *args, PyObject *keywor
 PyObject *flow_control_get(const struct flow_control *flow)
 {
     return Py_BuildValue("nn", (Py_ssize_t)flow->low, (Py_ssize_t)flow->high);
-}
-
-static int tell(loop_object *loop, PyObject *transport, PyObject *protocol, PyObject *name,
-                const char *failed)
-{
-    PyObject *result = PyObject_CallMethodNoArgs(protocol, name);
-    Py_XDECREF(result);
-    if (result != NULL)
-        return 0;
-    return report_exception(loop, failed, "transport", transport, "protocol", protocol);
-}
-
-int flow_control_pause(struct flow_control *flow, size_t size, loop_object *loop,
-                       PyObject *transport, PyObject *protocol)
-{
-    if (size <= flow->high || flow->is_paused || protocol == NULL)
-        return 0;
-    flow->is_paused = true;
-    return tell(loop, transport, protocol, loop->state->name_pause_writing,
-                "protocol.pause_writing() failed");
-}
-
-int flow_control_resume(struct flow_control *flow, size_t size, loop_object *loop,
-                        PyObject *transport, PyObject *protocol)
-{
-    if (size > flow->low || !flow->is_paused || protocol == NULL)
-        return 0;
-    flow->is_paused = false;
-    return tell(loop, transport, protocol, loop->state->name_resume_writing,
-                "protocol.resume_writing() failed");
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Flow control of what a transport writes, as asyncio's: the protocol's pause_writing is called when
- * more than so many bytes wait, resume_writing when few enough do.
+ * more than so many bytes wait, resume_writing when few enough do: the limits of that.
  */
 #ifndef FLOW_CONTROL_H
 #define FLOW_CONTROL_H
@@ -20,11 +20,5 @@ void flow_control_init(struct flow_control *flow);
 int flow_control_set(struct flow_control *flow, PyObject *args, PyObject *keywords);
 /* (low, high) */
 PyObject *flow_control_get(const struct flow_control *flow);
-/* SIZE bytes wait: tells PROTOCOL if that is too much, or little enough again. What it raises is
- * reported. 0, or -1 with SystemExit or KeyboardInterrupt. */
-int flow_control_pause(struct flow_control *flow, size_t size, loop_object *loop,
-                       PyObject *transport, PyObject *protocol);
-int flow_control_resume(struct flow_control *flow, size_t size, loop_object *loop,
-                        PyObject *transport, PyObject *protocol);
 
 #endif

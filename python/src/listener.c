@@ -216,20 +216,6 @@ static int describe_sockets(struct listener *listener)
                                                                                             : 0;
 }
 
-static int take_descriptor(struct listener *listener, PyObject *sock)
-{
-    if (descriptor_claim(listener->loop, listener->fd, (PyObject *)listener) < 0)
-        return -1;
-    int rc = hoop_watch_start(listener->loop->core, &listener->watch, listener->fd);
-    if (rc < 0) {
-        descriptor_release(listener->loop, listener->fd);
-        (void)raise_result(rc);
-        return -1;
-    }
-    listener->sock = Py_NewRef(sock);
-    return 0;
-}
-
 static PyObject *new (PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
     static char *names[] = {"loop", "sock", "accepted", "backlog", NULL};
@@ -254,8 +240,10 @@ static PyObject *new (PyTypeObject *type, PyObject *args, PyObject *keywords)
     listener->fd = PyObject_AsFileDescriptor(sock);
     listener->context = PyContext_CopyCurrent();
     if (listener->fd < 0 || listener->context == NULL || describe_sockets(listener) < 0 ||
-        take_descriptor(listener, sock) < 0)
+        descriptor_take(listener->loop, listener->fd, (PyObject *)listener, &listener->watch) < 0)
         Py_CLEAR(listener);
+    else
+        listener->sock = Py_NewRef(sock);
     return (PyObject *)listener;
 }
 

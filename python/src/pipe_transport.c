@@ -11,79 +11,20 @@
 #include <unistd.h>
 
 #include "descriptors.h"
-#include "report.h"
-
-/* ---- what goes wrong ---- */
-
-static int report(struct pipe_transport *transport, const char *message)
-{
-    return report_exception(transport->loop, message, "transport", (PyObject *)transport,
-                            "protocol", transport->protocol);
-}
-
-int pipe_transport_log(struct pipe_transport *transport, const char *what)
-{
-    PyObject *result =
-        call_python("describe_transport", "log", "(Os)", (PyObject *)transport, what);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
-}
-
-/* Debug mode: EXCEPTION is nobody's fault. */
-static int log_failure(struct pipe_transport *transport, const char *message, PyObject *exception)
-{
-    PyObject *result = call_python("describe_transport", "log_failure", "(OsO)",
-                                   (PyObject *)transport, message, exception);
-    Py_XDECREF(result);
-    return result != NULL ? 0 : report(transport, message);
-}
-
-int pipe_transport_fail(struct pipe_transport *transport, const char *message, bool is_usual)
-{
-    if (PyErr_ExceptionMatches(PyExc_SystemExit) || PyErr_ExceptionMatches(PyExc_KeyboardInterrupt))
-        return -1;
-    int rc = 0;
-    PyObject *exception = PyErr_GetRaisedException();
-    if (!is_usual) {
-        PyErr_SetRaisedException(Py_NewRef(exception));
-        rc = report(transport, message);
-    } else if (transport->loop->debug) {
-        rc = log_failure(transport, message, exception);
-    }
-    if (rc == 0)
-        rc = pipe_transport_close(transport, exception);
-    Py_DECREF(exception);
-    return rc;
-}
-
-int pipe_transport_tell(struct pipe_transport *transport, PyObject *name, PyObject *argument)
-{
-    PyObject *protocol = Py_XNewRef(transport->protocol); /* it may set another one */
-    if (protocol == NULL)
-        return 0;
-    PyObject *result = argument == NULL ? PyObject_CallMethodNoArgs(protocol, name)
-                                        : PyObject_CallMethodOneArg(protocol, name, argument);
-    int rc = 0;
-    if (result == NULL)
-        rc = report(transport, "Exception in callback of a pipe's protocol");
-    Py_XDECREF(result);
-    Py_DECREF(protocol);
-    return rc;
-}
 
 /* ---- watching ---- */
 
 /* For the file object's descriptor, or if the loop watches that already, for a copy of it. */
 static int start_watch(struct pipe_transport *transport, unsigned interest)
 {
-    hoop_loop *core = transport->loop->core;
-    int rc = hoop_watch_start_level(core, &transport->watch, transport->fd, interest);
+    hoop_loop *core = transport->base.loop->core;
+    int rc = hoop_watch_start_level(core, &transport->base.watch, transport->base.fd, interest);
     if (rc != -EEXIST)
         return rc;
-    int copy = fcntl(transport->fd, F_DUPFD_CLOEXEC, 0);
+    int copy = fcntl(transport->base.fd, F_DUPFD_CLOEXEC, 0);
     if (copy < 0)
         return -errno;
-    rc = hoop_watch_start_level(core, &transport->watch, copy, interest);
+    rc = hoop_watch_start_level(core, &transport->base.watch, copy, interest);
     if (rc < 0)
         (void)close(copy);
     return rc;
@@ -91,14 +32,14 @@ static int start_watch(struct pipe_transport *transport, unsigned interest)
 
 void pipe_transport_unwatch(struct pipe_transport *transport)
 {
-    int fd = transport->watch.fd;
+    int fd = transport->base.watch.fd;
     transport->events = 0;
     if (!transport->is_watched)
         return;
     transport->is_watched = false;
-    hoop_watch_stop(transport->loop->core, &transport->watch);
-    descriptor_release(transport->loop, fd);
-    if (fd != transport->fd)
+    hoop_watch_stop(transport->base.loop->core, &transport->base.watch);
+    descriptor_release(transport->base.loop, fd);
+    if (fd != transport->base.fd)
         (void)close(fd);
 }
 
@@ -109,7 +50,7 @@ static int begin_watch(struct pipe_transport *transport, unsigned interest)
     if (rc == -EPERM) { /* such a device never makes anybody wait */
         transport->is_always_ready = true;
         transport->events = interest;
-        work_push(transport->loop, &transport->io);
+        work_push(transport->base.loop, &transport->base.io);
         return 0;
     }
     if (rc < 0) {
@@ -117,30 +58,32 @@ static int begin_watch(struct pipe_transport *transport, unsigned interest)
         return -1;
     }
     transport->is_watched = true;
-    if (descriptor_claim(transport->loop, transport->watch.fd, (PyObject *)transport) == 0)
+    if (descriptor_claim(transport->base.loop, transport->base.watch.fd, (PyObject *)transport) ==
+        0)
         return 0;
     transport->is_watched = false;
-    int fd = transport->watch.fd;
-    hoop_watch_stop(transport->loop->core, &transport->watch);
-    if (fd != transport->fd)
+    int fd = transport->base.watch.fd;
+    hoop_watch_stop(transport->base.loop->core, &transport->base.watch);
+    if (fd != transport->base.fd)
         (void)close(fd);
     return -1;
 }
 
 int pipe_transport_watch(struct pipe_transport *transport)
 {
-    int interest = transport->closing && transport->outgoing.count == 0
+    int interest = transport->base.closing && transport->outgoing.count == 0
                        ? -1
                        : transport->kind->interest(transport);
-    if (!transport->started || interest < 0) {
+    if (!transport->base.started || interest < 0) {
         pipe_transport_unwatch(transport); /* may drop the table's reference, not the caller's */
         return 0;
     }
     if (!transport->is_watched)
         return begin_watch(transport, (unsigned)interest);
-    if ((unsigned)interest == transport->watch.interest)
+    if ((unsigned)interest == transport->base.watch.interest)
         return 0;
-    int rc = hoop_watch_change(transport->loop->core, &transport->watch, (unsigned)interest);
+    int rc =
+        hoop_watch_change(transport->base.loop->core, &transport->base.watch, (unsigned)interest);
     if (rc < 0)
         (void)raise_result(rc);
     return rc < 0 ? -1 : 0;
@@ -148,141 +91,141 @@ int pipe_transport_watch(struct pipe_transport *transport)
 
 static void notify(hoop_watch *watch, unsigned events)
 {
-    struct pipe_transport *transport =
-        (struct pipe_transport *)(void *)((char *)watch - offsetof(struct pipe_transport, watch));
+    struct pipe_transport *transport = pipe_transport_of((PyObject *)transport_of_watch(watch));
     hoop_watch_clear(watch, events); /* the kernel tells again at each poll */
     transport->events |= events;
-    work_push(transport->loop, &transport->io);
+    work_push(transport->base.loop, &transport->base.io);
 }
 
 /* ---- the end ---- */
 
 int pipe_transport_close(struct pipe_transport *transport, PyObject *exception)
 {
-    transport->closing = true;
+    struct transport *base = &transport->base;
+    base->closing = true;
     outgoing_clear(&transport->outgoing);
-    if (transport->pipe == NULL)
+    if (base->file == NULL)
         return 0;
-    if (loop_check_closed(transport->loop) < 0)
+    if (loop_check_closed(base->loop) < 0)
         return -1;
     if (exception != NULL)
-        Py_XSETREF(transport->lost_with, Py_NewRef(exception));
-    work_push(transport->loop, &transport->lost); /* first: it has a reference */
+        Py_XSETREF(base->lost_with, Py_NewRef(exception));
+    work_push(base->loop, &base->lost); /* first: it has a reference */
     pipe_transport_unwatch(transport);
     return 0;
 }
 
-static int close_pipe(struct pipe_transport *transport)
+static int force_close(struct transport *base, PyObject *exception)
 {
-    PyObject *pipe = transport->pipe;
-    transport->pipe = NULL;
-    transport->closing = true;
-    pipe_transport_unwatch(transport);
-    PyObject *result = PyObject_CallMethodNoArgs(pipe, transport->loop->state->name_close);
-    Py_DECREF(pipe);
-    Py_XDECREF(result);
-    return result != NULL ? 0 : report(transport, "closing a pipe failed");
+    return pipe_transport_close(pipe_transport_of((PyObject *)base), exception);
+}
+
+static int close_pipe(struct transport *base)
+{
+    PyObject *pipe = base->file;
+    base->file = NULL;
+    base->closing = true;
+    pipe_transport_unwatch(pipe_transport_of((PyObject *)base));
+    return transport_close_file(base, pipe);
 }
 
 int pipe_transport_lose(struct pipe_transport *transport)
 {
-    if (transport->pipe == NULL)
+    struct transport *base = &transport->base;
+    if (base->file == NULL)
         return 0;
-    struct core_state *state = transport->loop->state;
-    int rc = transport->at_eof ? pipe_transport_tell(transport, state->name_eof_received, NULL) : 0;
+    bool was_at_eof = transport->at_eof;
     transport->at_eof = false;
-    if (rc < 0) {
-        work_push(transport->loop, &transport->lost); /* the rest, in the next run */
-        return rc;
+    if (was_at_eof && transport_tell(base, base->loop->state->name_eof_received, NULL,
+                                     "Exception in protocol.eof_received()") < 0) {
+        work_push(base->loop, &base->lost); /* the rest, in the next run */
+        return -1;
     }
-    PyObject *exception = transport->lost_with;
-    transport->lost_with = NULL;
-    rc = pipe_transport_tell(transport, state->name_connection_lost,
-                             exception == NULL ? Py_None : exception);
-    Py_XDECREF(exception);
+    int rc = transport_tell_lost(base);
     PyObject *raised = rc < 0 ? PyErr_GetRaisedException() : NULL;
-    rc = close_pipe(transport);
-    Py_CLEAR(transport->protocol);
+    if (base->file != NULL) /* the protocol may have taken it */
+        rc = close_pipe(base);
+    Py_CLEAR(base->protocol.object);
     if (raised == NULL)
         return rc;
-    if (rc < 0)
-        PyErr_Clear();
-    PyErr_SetRaisedException(raised);
+    PyErr_SetRaisedException(raised); /* instead of one of closing */
     return -1;
 }
 
 /* ---- turns in the queue ---- */
 
-/* Runs STEP in the context in which the transport was made. */
-static int run_in_context(struct work *work, int (*step)(struct pipe_transport *))
+static int serve(struct transport *base)
 {
-    struct pipe_transport *transport = pipe_transport_of(work->owner);
-    PyObject *context = transport->context; /* the queue keeps the transport, and it this */
-    if (PyContext_Enter(context) < 0)
-        return report(transport, "a context cannot be entered");
-    int rc = step(transport);
-    PyObject *raised = rc < 0 ? PyErr_GetRaisedException() : NULL;
-    if (PyContext_Exit(context) < 0)
-        PyErr_WriteUnraisable((PyObject *)transport);
-    if (raised != NULL)
-        PyErr_SetRaisedException(raised);
-    return rc;
-}
-
-static int serve(struct pipe_transport *transport)
-{
+    struct pipe_transport *transport = pipe_transport_of((PyObject *)base);
     unsigned events = transport->events;
     transport->events = 0;
-    if (events == 0 || transport->pipe == NULL)
+    if (events == 0 || base->file == NULL)
         return 0; /* paused or closed meanwhile */
     int rc = transport->kind->serve(transport, events);
     if (rc == 0 && transport->is_always_ready && pipe_transport_watch(transport) < 0)
-        rc = report(transport, "watching a pipe failed");
+        rc = transport_report(base, "watching a pipe failed");
     return rc;
 }
 
-static int tell_waiter(struct pipe_transport *transport)
+static int lose(struct transport *base)
 {
-    PyObject *waiter = transport->waiter;
-    struct core_state *state = transport->loop->state;
-    transport->waiter = NULL;
-    PyObject *done =
-        waiter == NULL ? Py_NewRef(Py_True) : PyObject_CallMethodNoArgs(waiter, state->name_done);
-    if (done == Py_False)
-        Py_SETREF(done, PyObject_CallMethodOneArg(waiter, state->name_set_result, Py_None));
-    Py_XDECREF(waiter);
-    Py_XDECREF(done);
-    return done != NULL ? 0 : report(transport, "Exception in a pipe's waiter");
+    return pipe_transport_lose(pipe_transport_of((PyObject *)base));
 }
 
-static int start(struct pipe_transport *transport)
+static int start(struct transport *base)
 {
-    bool is_told = transport->started;
-    transport->started = true;
-    if (!is_told && pipe_transport_tell(transport, transport->loop->state->name_connection_made,
-                                        (PyObject *)transport) < 0) {
-        work_push(transport->loop, &transport->start); /* the rest, in the next run */
+    base->started = true;
+    if (transport_introduce(base) < 0)
         return -1;
-    }
-    if (pipe_transport_watch(transport) < 0 && report(transport, "watching a pipe failed") < 0)
+    if (pipe_transport_watch(pipe_transport_of((PyObject *)base)) < 0 &&
+        transport_report(base, "watching a pipe failed") < 0)
         return -1;
-    return tell_waiter(transport);
+    return transport_tell_waiter(base);
 }
 
 static int run_start(struct work *work)
 {
-    return run_in_context(work, start);
+    return transport_run(work, start);
 }
 
 static int run_io(struct work *work)
 {
-    return run_in_context(work, serve);
+    return transport_run(work, serve);
 }
 
 static int run_lost(struct work *work)
 {
-    return run_in_context(work, pipe_transport_lose);
+    return transport_run(work, lose);
 }
+
+static int reading_changed(struct transport *base)
+{
+    return pipe_transport_watch(pipe_transport_of((PyObject *)base));
+}
+
+/* ---- what only this kind has ---- */
+
+static void drop(struct transport *base)
+{
+    outgoing_clear(&pipe_transport_of((PyObject *)base)->outgoing);
+}
+
+static size_t outgoing_size(const struct transport *base)
+{
+    return ((const struct pipe_transport *)(const void *)base)->outgoing.size;
+}
+
+static const struct transport_kind pipe_transport_kind = {
+    .run_start = run_start,
+    .run_io = run_io,
+    .run_lost = run_lost,
+    .notify = notify,
+    .force_close = force_close,
+    .abandon = close_pipe,
+    .drop = drop,
+    .reading_changed = reading_changed,
+    .outgoing_size = outgoing_size,
+};
 
 /* ---- the beginning ---- */
 
@@ -290,10 +233,10 @@ static int run_lost(struct work *work)
 static int look_at_file(struct pipe_transport *transport)
 {
     struct stat status;
-    transport->fd = PyObject_AsFileDescriptor(transport->pipe);
-    if (transport->fd < 0)
+    transport->base.fd = PyObject_AsFileDescriptor(transport->base.file);
+    if (transport->base.fd < 0)
         return -1;
-    if (fstat(transport->fd, &status) < 0) {
+    if (fstat(transport->base.fd, &status) < 0) {
         (void)raise_result(-errno);
         return -1;
     }
@@ -303,134 +246,65 @@ static int look_at_file(struct pipe_transport *transport)
         PyErr_SetString(PyExc_ValueError, transport->kind->refused);
         return -1;
     }
-    int flags = fcntl(transport->fd, F_GETFL);
-    if (flags >= 0 && fcntl(transport->fd, F_SETFL, flags | O_NONBLOCK) == 0)
+    int flags = fcntl(transport->base.fd, F_GETFL);
+    if (flags >= 0 && fcntl(transport->base.fd, F_SETFL, flags | O_NONBLOCK) == 0)
         return 0;
     (void)raise_result(-errno);
     return -1;
 }
 
-/* EXTRA, the caller's dict or None, is used itself, as asyncio does. */
 static int set_up(struct pipe_transport *transport, PyObject *extra)
 {
-    transport->context = PyContext_CopyCurrent();
-    transport->extra = extra == Py_None ? PyDict_New() : Py_NewRef(extra);
-    if (transport->context == NULL || transport->extra == NULL ||
-        PyDict_SetItemString(transport->extra, "pipe", transport->pipe) < 0)
+    struct transport *base = &transport->base;
+    base->extra = transport_extra(extra);
+    if (base->extra == NULL || PyDict_SetItemString(base->extra, "pipe", base->file) < 0)
         return -1;
     return look_at_file(transport);
-}
-
-static int check_room(PyTypeObject *base)
-{
-    if (base->tp_basicsize <= (Py_ssize_t)offsetof(struct pipe_transport, kind))
-        return 0;
-    PyErr_SetString(PyExc_ImportError, "this Python's transports have more fields than known");
-    return -1;
 }
 
 PyObject *pipe_transport_new(PyTypeObject *type, PyObject *args, PyObject *keywords,
                              const struct pipe_kind *kind)
 {
     static char *names[] = {"loop", "pipe", "protocol", "waiter", "extra", NULL};
-    PyObject *loop, *pipe, *protocol, *waiter = Py_None, *extra = Py_None;
+    struct transport_arguments given = {.waiter = Py_None, .extra = Py_None};
     struct core_state *state = core_state_of(type);
-    if (state == NULL || check_room(type->tp_base) < 0 ||
+    if (state == NULL ||
         !PyArg_ParseTupleAndKeywords(args, keywords, "O!OO|OO", names, (PyTypeObject *)state->Loop,
-                                     &loop, &pipe, &protocol, &waiter, &extra) ||
-        loop_check_closed((loop_object *)loop) < 0)
+                                     &given.loop, &given.file, &given.protocol, &given.waiter,
+                                     &given.extra))
         return NULL;
-    if (extra != Py_None && !PyDict_Check(extra))
-        return PyErr_Format(PyExc_TypeError, "extra must be a dict or None");
-    struct pipe_transport *transport = (struct pipe_transport *)(void *)type->tp_alloc(type, 0);
+    struct transport *transport = transport_allocate(type, &pipe_transport_kind, &given);
     if (transport == NULL)
         return NULL;
-    transport->kind = kind;
-    transport->loop = (loop_object *)Py_NewRef(loop);
-    transport->pipe = Py_NewRef(pipe);
-    transport->protocol = Py_NewRef(protocol);
-    transport->waiter = waiter == Py_None ? NULL : Py_NewRef(waiter);
-    flow_control_init(&transport->flow);
-    hoop_watch_init(&transport->watch, notify);
-    work_init(&transport->start, (PyObject *)transport, run_start);
-    work_init(&transport->io, (PyObject *)transport, run_io);
-    work_init(&transport->lost, (PyObject *)transport, run_lost);
-    if (set_up(transport, extra) < 0) {
-        Py_CLEAR(transport->pipe); /* it stays the caller's */
-        Py_DECREF(transport);
+    pipe_transport_of((PyObject *)transport)->kind = kind;
+    if (set_up(pipe_transport_of((PyObject *)transport), given.extra) < 0) {
+        transport_discard(transport);
         return NULL;
     }
     work_push(transport->loop, &transport->start);
     return (PyObject *)transport;
 }
 
-/* Instead of asyncio's, which takes something else: the arguments were pipe_transport_new's. */
-int pipe_transport_init(PyObject *self, PyObject *args, PyObject *keywords)
+/* ---- what the types are made of ---- */
+
+int pipe_transport_set_pipe(PyObject *self, PyObject *pipe, void *closure)
 {
-    (void)self;
-    (void)args;
-    (void)keywords;
+    struct pipe_transport *transport = pipe_transport_of(self);
+    (void)closure;
+    if (pipe != Py_None) {
+        PyErr_SetString(PyExc_AttributeError, "a transport's pipe cannot be replaced");
+        return -1;
+    }
+    pipe_transport_unwatch(transport);
+    transport->base.closing = true;
+    Py_CLEAR(transport->base.file);
     return 0;
 }
 
-/* ---- collection ---- */
-
-int pipe_transport_traverse(PyObject *self, visitproc visit, void *arg)
+PyObject *pipe_transport_represent(struct pipe_transport *transport, const char *more)
 {
-    struct pipe_transport *transport = pipe_transport_of(self);
-    Py_VISIT(Py_TYPE(self));
-    Py_VISIT(transport->loop);
-    Py_VISIT(transport->pipe);
-    Py_VISIT(transport->protocol);
-    Py_VISIT(transport->waiter);
-    Py_VISIT(transport->extra);
-    Py_VISIT(transport->context);
-    Py_VISIT(transport->lost_with);
-    Py_VISIT(transport->dict);
-    return 0; /* outgoing has exact bytes objects only */
-}
-
-/* The loop and the context stay: a queue that still holds the transport needs them. */
-int pipe_transport_clear(PyObject *self)
-{
-    struct pipe_transport *transport = pipe_transport_of(self);
-    Py_CLEAR(transport->protocol);
-    Py_CLEAR(transport->waiter);
-    Py_CLEAR(transport->lost_with);
-    Py_CLEAR(transport->dict);
-    return 0;
-}
-
-/* Nobody closed it: says so, and does. */
-void pipe_transport_finalize(PyObject *self)
-{
-    struct pipe_transport *transport = pipe_transport_of(self);
-    if (transport->pipe == NULL)
-        return;
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    if (PyErr_ResourceWarning(self, 1, "unclosed transport %R", self) < 0)
-        PyErr_WriteUnraisable(self);
-    if (close_pipe(transport) < 0)
-        PyErr_WriteUnraisable(self);
-    PyErr_Restore(type, value, traceback);
-}
-
-void pipe_transport_dealloc(PyObject *self)
-{
-    if (PyObject_CallFinalizerFromDealloc(self) < 0)
-        return;
-    struct pipe_transport *transport = pipe_transport_of(self);
-    PyTypeObject *type = Py_TYPE(self);
-    PyObject_GC_UnTrack(self);
-    if (transport->weak_references != NULL)
-        PyObject_ClearWeakRefs(self);
-    (void)pipe_transport_clear(self);
-    outgoing_clear(&transport->outgoing);
-    Py_CLEAR(transport->pipe);
-    Py_CLEAR(transport->extra);
-    Py_CLEAR(transport->context);
-    Py_CLEAR(transport->loop);
-    type->tp_free(self);
-    Py_DECREF(type);
+    const struct transport *base = &transport->base;
+    const char *state = base->file == NULL ? "closed " : base->closing ? "closing " : "";
+    return PyUnicode_FromFormat("<%s %sfd=%d %s%s>", transport->kind->name, state, base->fd,
+                                base->file == NULL ? "closed" : "open", more);
 }

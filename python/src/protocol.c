@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * The kinds of protocols, and calling their methods.
+ * The kinds of protocols.
  */
 #include "protocol.h"
 
 #include "tls.h"
-
-/* ---- kinds ---- */
 
 static int fill_buffer(PyObject *lent, Py_buffer *ret_buffer)
 {
@@ -59,18 +57,4 @@ int protocol_set(struct protocol *protocol, struct core_state *state, PyObject *
     protocol->object = Py_NewRef(object);
     Py_XDECREF(old);
     return 0;
-}
-
-/* ---- calls ---- */
-
-PyObject *protocol_call(const struct protocol *protocol, PyObject *name, PyObject *argument)
-{
-    if (protocol->object == NULL)
-        Py_RETURN_NONE;
-    /* The method may set another protocol. */
-    PyObject *object = Py_NewRef(protocol->object);
-    PyObject *result = argument == NULL ? PyObject_CallMethodNoArgs(object, name)
-                                        : PyObject_CallMethodOneArg(object, name, argument);
-    Py_DECREF(object);
-    return result;
 }

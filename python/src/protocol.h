@@ -32,8 +32,19 @@ struct protocol {
 /* 0, or -1 with an exception and the old protocol stays. May drop the last reference to it. */
 int protocol_set(struct protocol *protocol, struct core_state *state, PyObject *object);
 
-/* object.NAME(ARGUMENT), or without an argument if that is NULL. A new reference, or NULL with an
- * exception. */
-PyObject *protocol_call(const struct protocol *protocol, PyObject *name, PyObject *argument);
+/* object.NAME(ARGUMENT), or without an argument if that is NULL; None without an object. A new
+ * reference, or NULL with an exception. Here, because it is part of each message. */
+static inline PyObject *protocol_call(const struct protocol *protocol, PyObject *name,
+                                      PyObject *argument)
+{
+    if (protocol->object == NULL)
+        Py_RETURN_NONE;
+    /* The method may set another protocol. */
+    PyObject *object = Py_NewRef(protocol->object);
+    PyObject *result = argument == NULL ? PyObject_CallMethodNoArgs(object, name)
+                                        : PyObject_CallMethodOneArg(object, name, argument);
+    Py_DECREF(object);
+    return result;
+}
 
 #endif

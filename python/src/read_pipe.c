@@ -8,21 +8,14 @@
 #include <structmember.h>
 #include <unistd.h>
 
-#include "report.h"
-
 enum {
     READ_SIZE = 256 * 1024, /* asyncio's: at most so much at once */
     SMALL = 16 * 1024,      /* is read onto the stack and copied */
 };
 
-static bool is_reading(const struct pipe_transport *transport)
-{
-    return !transport->paused && !transport->closing;
-}
-
 static int read_interest(const struct pipe_transport *transport)
 {
-    return is_reading(transport) ? HOOP_READABLE : -1;
+    return transport_is_reading(&transport->base) ? HOOP_READABLE : -1;
 }
 
 /* ---- what comes ---- */
@@ -68,13 +61,14 @@ static int read_failed(struct pipe_transport *transport, int error)
         return 0;
     (void)raise_result(-error);
     /* A terminal whose other end is closed says EIO. */
-    return pipe_transport_fail(transport, "Fatal read error on pipe transport", error == EIO);
+    return transport_failed_with(&transport->base, "Fatal read error on pipe transport",
+                                 error == EIO);
 }
 
 static int read_eof(struct pipe_transport *transport)
 {
-    if (transport->loop->debug && pipe_transport_log(transport, "was closed by peer") < 0)
-        return report_exception(transport->loop, "logging failed", NULL, NULL, NULL, NULL);
+    if (transport->base.loop->debug && transport_log(&transport->base, "was closed by peer") < 0)
+        return -1;
     transport->at_eof = true;
     return pipe_transport_close(transport, NULL);
 }
@@ -83,16 +77,17 @@ static int serve_read(struct pipe_transport *transport, unsigned events)
 {
     PyObject *bytes;
     (void)events;
-    if (!is_reading(transport))
+    if (!transport_is_reading(&transport->base))
         return 0;
-    ssize_t count = read_bytes(transport->fd, &bytes);
+    ssize_t count = read_bytes(transport->base.fd, &bytes);
     if (count < 0)
         return read_failed(transport, (int)-count);
     if (count == 0)
         return read_eof(transport);
     if (bytes == NULL)
-        return pipe_transport_fail(transport, "Fatal read error on pipe transport", false);
-    int rc = pipe_transport_tell(transport, transport->loop->state->name_data_received, bytes);
+        return transport_failed_with(&transport->base, "Fatal read error on pipe transport", false);
+    int rc = transport_tell(&transport->base, transport->base.loop->state->name_data_received,
+                            bytes, "Exception in protocol.data_received()");
     Py_DECREF(bytes);
     return rc;
 }
@@ -103,45 +98,9 @@ static PyObject *close_method(PyObject *self, PyObject *unused)
 {
     struct pipe_transport *transport = pipe_transport_of(self);
     (void)unused;
-    if (!transport->closing && pipe_transport_close(transport, NULL) < 0)
+    if (!transport->base.closing && pipe_transport_close(transport, NULL) < 0)
         return NULL;
     Py_RETURN_NONE;
-}
-
-static PyObject *is_reading_method(PyObject *self, PyObject *unused)
-{
-    (void)unused;
-    return PyBool_FromLong(is_reading(pipe_transport_of(self)));
-}
-
-/* The kernel is told, and in debug mode the log. */
-static PyObject *set_paused(struct pipe_transport *transport, bool paused)
-{
-    transport->paused = paused;
-    if (pipe_transport_watch(transport) < 0)
-        return NULL;
-    if (transport->loop->debug &&
-        pipe_transport_log(transport, paused ? "pauses reading" : "resumes reading") < 0)
-        return NULL;
-    Py_RETURN_NONE;
-}
-
-static PyObject *pause_reading(PyObject *self, PyObject *unused)
-{
-    struct pipe_transport *transport = pipe_transport_of(self);
-    (void)unused;
-    if (!is_reading(transport))
-        Py_RETURN_NONE;
-    return set_paused(transport, true);
-}
-
-static PyObject *resume_reading(PyObject *self, PyObject *unused)
-{
-    struct pipe_transport *transport = pipe_transport_of(self);
-    (void)unused;
-    if (transport->closing || !transport->paused)
-        Py_RETURN_NONE;
-    return set_paused(transport, false);
 }
 
 static PyObject *represent(PyObject *self)
@@ -166,23 +125,20 @@ static PyObject *new (PyTypeObject *type, PyObject *args, PyObject *keywords)
 static PyMethodDef methods[] = {
     {"close", close_method, METH_NOARGS,
      "close($self, /)\n--\n\nReads no more, and closes the pipe."},
-    {"is_reading", is_reading_method, METH_NOARGS,
-     "is_reading($self, /)\n--\n\nWhether it is neither paused nor closing."},
-    {"pause_reading", pause_reading, METH_NOARGS,
-     "pause_reading($self, /)\n--\n\nThe protocol gets nothing until resume_reading()."},
-    {"resume_reading", resume_reading, METH_NOARGS,
-     "resume_reading($self, /)\n--\n\nUndoes pause_reading()."},
-    PIPE_TRANSPORT_METHODS,
+    TRANSPORT_METHODS,
+    TRANSPORT_READING_METHODS,
     {0},
 };
 
 static PyMemberDef members[] = {
-    {"_paused", T_BOOL, offsetof(struct pipe_transport, paused), READONLY, NULL},
+    TRANSPORT_MEMBERS,
+    TRANSPORT_READING_MEMBERS,
     PIPE_TRANSPORT_MEMBERS,
     {0},
 };
 
 static PyGetSetDef attributes[] = {
+    TRANSPORT_ATTRIBUTES,
     PIPE_TRANSPORT_ATTRIBUTES,
     {0},
 };
@@ -194,7 +150,8 @@ static PyType_Slot slots[] = {
     {Py_tp_methods, methods},
     {Py_tp_members, members},
     {Py_tp_getset, attributes},
-    PIPE_TRANSPORT_SLOTS,
+    {Py_tp_traverse, transport_traverse},
+    TRANSPORT_SLOTS,
     {0, NULL},
 };
 

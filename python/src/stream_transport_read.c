@@ -31,12 +31,12 @@ static ssize_t receive_unix(int fd, void *buffer, size_t size, bool *ret_cut)
 /* Bytes received, 0 at the end, or a negative errno. */
 static ssize_t receive(struct stream_transport *transport, void *buffer, size_t size)
 {
-    hoop_watch *watch = &transport->watch;
+    hoop_watch *watch = &transport->base.watch;
     bool is_cut = false;
     ssize_t count;
     do
-        count = transport->is_tcp ? recv(transport->fd, buffer, size, 0)
-                                  : receive_unix(transport->fd, buffer, size, &is_cut);
+        count = transport->is_tcp ? recv(transport->base.fd, buffer, size, 0)
+                                  : receive_unix(transport->base.fd, buffer, size, &is_cut);
     while (count < 0 && errno == EINTR);
     if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
         hoop_watch_clear(watch, HOOP_READABLE | HOOP_HANGUP);
@@ -55,7 +55,7 @@ static int read_failed(struct stream_transport *transport, ssize_t error)
         return 0;
     errno = (int)-error;
     (void)PyErr_SetFromErrno(PyExc_OSError);
-    return stream_transport_fail(transport, "Fatal read error on socket transport");
+    return transport_failed(&transport->base, "Fatal read error on socket transport");
 }
 
 /* ---- the end of the data ---- */
@@ -63,8 +63,8 @@ static int read_failed(struct stream_transport *transport, ssize_t error)
 /* What eof_received says: whether to keep the connection. -1 with an exception. */
 static int ask_protocol_at_eof(struct stream_transport *transport)
 {
-    PyObject *answer =
-        protocol_call(&transport->protocol, transport->loop->state->name_eof_received, NULL);
+    PyObject *answer = protocol_call(&transport->base.protocol,
+                                     transport->base.loop->state->name_eof_received, NULL);
     int keep = answer == NULL ? -1 : PyObject_IsTrue(answer);
     Py_XDECREF(answer);
     return keep;
@@ -73,12 +73,12 @@ static int ask_protocol_at_eof(struct stream_transport *transport)
 static int read_eof(struct stream_transport *transport)
 {
     transport->at_eof = true;
-    if (transport->loop->debug && stream_transport_log(transport, "received EOF") < 0)
+    if (transport->base.loop->debug && transport_log(&transport->base, "received EOF") < 0)
         return -1;
     int keep = ask_protocol_at_eof(transport);
     if (keep < 0)
-        return stream_transport_fail(transport,
-                                     "Fatal error: protocol.eof_received() call failed.");
+        return transport_failed(&transport->base,
+                                "Fatal error: protocol.eof_received() call failed.");
     return keep ? 0 : stream_transport_close(transport);
 }
 
@@ -129,15 +129,15 @@ static int read_bytes(struct stream_transport *transport)
     if (count == 0)
         return read_eof(transport);
     if (data == NULL)
-        return stream_transport_fail(transport, "Fatal read error on socket transport");
+        return transport_failed(&transport->base, "Fatal read error on socket transport");
     adapt_read_size(transport, (size_t)count);
-    PyObject *result =
-        protocol_call(&transport->protocol, transport->loop->state->name_data_received, data);
+    PyObject *result = protocol_call(&transport->base.protocol,
+                                     transport->base.loop->state->name_data_received, data);
     Py_DECREF(data);
     Py_XDECREF(result);
     return result != NULL ? 0
-                          : stream_transport_fail(
-                                transport, "Fatal error: protocol.data_received() call failed.");
+                          : transport_failed(&transport->base,
+                                             "Fatal error: protocol.data_received() call failed.");
 }
 
 /* ---- for a protocol that lends a buffer ---- */
@@ -145,11 +145,12 @@ static int read_bytes(struct stream_transport *transport)
 static int read_into(struct stream_transport *transport, const struct protocol_kind *kind,
                      PyObject *protocol)
 {
-    struct core_state *state = transport->loop->state;
+    struct core_state *state = transport->base.loop->state;
     Py_buffer buffer;
     if (kind->get_buffer(state, protocol, &buffer) < 0)
-        return stream_transport_fail(transport, "Fatal error: protocol.get_buffer() call failed.");
-    if (!stream_transport_is_reading(transport)) {
+        return transport_failed(&transport->base,
+                                "Fatal error: protocol.get_buffer() call failed.");
+    if (!transport_is_reading(&transport->base)) {
         /* get_buffer paused or closed the transport; what there is stays there. */
         PyBuffer_Release(&buffer);
         return 0;
@@ -161,8 +162,8 @@ static int read_into(struct stream_transport *transport, const struct protocol_k
     if (count == 0)
         return read_eof(transport);
     if (kind->buffer_updated(state, protocol, count) < 0)
-        return stream_transport_fail(transport,
-                                     "Fatal error: protocol.buffer_updated() call failed.");
+        return transport_failed(&transport->base,
+                                "Fatal error: protocol.buffer_updated() call failed.");
     return 0;
 }
 
@@ -177,17 +178,17 @@ static int read_and_hand_over(struct stream_transport *transport, const struct p
         return read_failed(transport, count);
     if (count == 0)
         return read_eof(transport);
-    if (kind->take(transport->loop->state, protocol, buffer, (size_t)count) < 0)
-        return stream_transport_fail(transport, "Fatal error: the protocol failed.");
+    if (kind->take(transport->base.loop->state, protocol, buffer, (size_t)count) < 0)
+        return transport_failed(&transport->base, "Fatal error: the protocol failed.");
     return 0;
 }
 
 int stream_transport_read(struct stream_transport *transport)
 {
-    const struct protocol_kind *kind = transport->protocol.kind;
+    const struct protocol_kind *kind = transport->base.protocol.kind;
     if (kind->get_buffer == NULL)
         return read_bytes(transport);
-    PyObject *protocol = Py_NewRef(transport->protocol.object); /* it may set another one */
+    PyObject *protocol = Py_NewRef(transport->base.protocol.object); /* it may set another one */
     int rc = kind->take != NULL ? read_and_hand_over(transport, kind, protocol)
                                 : read_into(transport, kind, protocol);
     Py_DECREF(protocol);

@@ -8,42 +8,6 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-#include "report.h"
-
-enum { LOST_WRITES_BEFORE_WARNING = 5 }; /* asyncio.constants.LOG_THRESHOLD_FOR_CONNLOST_WRITES */
-
-/* ---- flow control ---- */
-
-/* Calls a method of the protocol; NAME_FAILED is for the exception handler. */
-static int tell_protocol(struct stream_transport *transport, PyObject *name,
-                         const char *name_failed)
-{
-    PyObject *result = protocol_call(&transport->protocol, name, NULL);
-    Py_XDECREF(result);
-    if (result != NULL)
-        return 0;
-    return report_exception(transport->loop, name_failed, "transport", (PyObject *)transport,
-                            "protocol", transport->protocol.object);
-}
-
-int stream_transport_pause_protocol(struct stream_transport *transport)
-{
-    if (transport->outgoing.size <= transport->high_water || transport->protocol_paused)
-        return 0;
-    transport->protocol_paused = true;
-    return tell_protocol(transport, transport->loop->state->name_pause_writing,
-                         "protocol.pause_writing() failed");
-}
-
-static int resume_protocol(struct stream_transport *transport)
-{
-    if (transport->outgoing.size > transport->low_water || !transport->protocol_paused)
-        return 0;
-    transport->protocol_paused = false;
-    return tell_protocol(transport, transport->loop->state->name_resume_writing,
-                         "protocol.resume_writing() failed");
-}
-
 /* ---- the future for an empty buffer, of sendfile ---- */
 
 /* It may be cancelled, or failed already. */
@@ -52,7 +16,7 @@ static bool waits_for_empty(struct stream_transport *transport)
     if (transport->empty_waiter == NULL)
         return false;
     PyObject *done =
-        PyObject_CallMethodNoArgs(transport->empty_waiter, transport->loop->state->name_done);
+        PyObject_CallMethodNoArgs(transport->empty_waiter, transport->base.loop->state->name_done);
     if (done == NULL)
         PyErr_Clear(); /* a loop's create_future that makes something else */
     bool waits = done == Py_False;
@@ -65,7 +29,7 @@ int stream_transport_fail_empty_waiter(struct stream_transport *transport, PyObj
     if (!waits_for_empty(transport))
         return 0;
     PyObject *result = PyObject_CallMethodOneArg(
-        transport->empty_waiter, transport->loop->state->name_set_exception, exception);
+        transport->empty_waiter, transport->base.loop->state->name_set_exception, exception);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
 }
@@ -74,22 +38,22 @@ static int tell_empty_waiter(struct stream_transport *transport)
 {
     if (!waits_for_empty(transport))
         return 0;
-    PyObject *result = PyObject_CallMethodOneArg(transport->empty_waiter,
-                                                 transport->loop->state->name_set_result, Py_None);
+    PyObject *result = PyObject_CallMethodOneArg(
+        transport->empty_waiter, transport->base.loop->state->name_set_result, Py_None);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
 }
 
 PyObject *stream_transport_make_empty_waiter(PyObject *self, PyObject *unused)
 {
-    struct stream_transport *transport = (struct stream_transport *)self;
+    struct stream_transport *transport = stream_transport_of(self);
     (void)unused;
     if (transport->empty_waiter != NULL) {
         PyErr_SetString(PyExc_RuntimeError, "Empty waiter is already set");
         return NULL;
     }
-    PyObject *waiter = PyObject_CallMethodNoArgs((PyObject *)transport->loop,
-                                                 transport->loop->state->name_create_future);
+    PyObject *waiter = PyObject_CallMethodNoArgs((PyObject *)transport->base.loop,
+                                                 transport->base.loop->state->name_create_future);
     if (waiter == NULL)
         return NULL;
     transport->empty_waiter = waiter;
@@ -105,21 +69,21 @@ static int write_failed(struct stream_transport *transport, int error)
 {
     errno = error;
     (void)PyErr_SetFromErrno(PyExc_OSError);
-    return stream_transport_fail(transport, "Fatal write error on socket transport");
+    return transport_failed(&transport->base, "Fatal write error on socket transport");
 }
 
 /* Ends our direction. 0 or a negative errno. */
 static int shut_down(struct stream_transport *transport)
 {
-    return shutdown(transport->fd, SHUT_WR) < 0 ? -errno : 0;
+    return shutdown(transport->base.fd, SHUT_WR) < 0 ? -errno : 0;
 }
 
 /* All was sent: what waited for that. */
 static int drained(struct stream_transport *transport)
 {
     if (tell_empty_waiter(transport) < 0)
-        return stream_transport_fail(transport, "Fatal write error on socket transport");
-    if (transport->closing)
+        return transport_failed(&transport->base, "Fatal write error on socket transport");
+    if (transport->base.closing)
         return stream_transport_lose(transport);
     int rc = transport->eof ? shut_down(transport) : 0;
     return rc < 0 ? write_failed(transport, -rc) : 0;
@@ -129,9 +93,9 @@ static int drained(struct stream_transport *transport)
 static int send_outgoing(struct stream_transport *transport)
 {
     bool took_all;
-    ssize_t sent = outgoing_send(&transport->outgoing, transport->fd, &took_all);
+    ssize_t sent = outgoing_send(&transport->outgoing, transport->base.fd, &took_all);
     if (!took_all)
-        hoop_watch_clear(&transport->watch, HOOP_WRITABLE);
+        hoop_watch_clear(&transport->base.watch, HOOP_WRITABLE);
     return sent < 0 && sent != -EAGAIN ? (int)sent : 0;
 }
 
@@ -142,10 +106,9 @@ static int flush_failed(struct stream_transport *transport, int error)
     (void)PyErr_SetFromErrno(PyExc_OSError);
     PyObject *exception = PyErr_GetRaisedException();
     PyErr_SetRaisedException(Py_NewRef(exception));
-    int rc = stream_transport_fail(transport, "Fatal write error on socket transport");
+    int rc = transport_failed(&transport->base, "Fatal write error on socket transport");
     if (rc == 0 && stream_transport_fail_empty_waiter(transport, exception) < 0)
-        rc = report_exception(transport->loop, "Fatal write error on socket transport", "transport",
-                              (PyObject *)transport, NULL, NULL);
+        rc = transport_report(&transport->base, "Fatal write error on socket transport");
     Py_DECREF(exception);
     return rc;
 }
@@ -155,9 +118,11 @@ int stream_transport_flush(struct stream_transport *transport)
     int rc = send_outgoing(transport);
     if (rc < 0)
         return flush_failed(transport, -rc);
-    if (resume_protocol(transport) < 0) /* may write more */
+    if (transport_resume_protocol(&transport->base, transport->outgoing.size) <
+        0) /* may write more */
         return -1;
-    return transport->outgoing.count == 0 && transport->conn_lost == 0 ? drained(transport) : 0;
+    return transport->outgoing.count == 0 && transport->base.conn_lost == 0 ? drained(transport)
+                                                                            : 0;
 }
 
 /* ---- write ---- */
@@ -186,28 +151,18 @@ static int check_write(const struct stream_transport *transport, const char *met
     return -1;
 }
 
-/* The connection is lost: what is written is dropped, and a program that goes on is told. */
-static int write_lost(struct stream_transport *transport)
-{
-    if (transport->conn_lost++ < LOST_WRITES_BEFORE_WARNING)
-        return 0;
-    PyObject *result = call_python("describe_transport", "warn_of_lost_writes", "()");
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
-}
-
 /* Nothing waits: SIZE bytes are tried at once. How many were sent, or a negative errno. */
 static ssize_t send_now(struct stream_transport *transport, const void *bytes, size_t size)
 {
     ssize_t sent;
     do
-        sent = send(transport->fd, bytes, size, MSG_NOSIGNAL);
+        sent = send(transport->base.fd, bytes, size, MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
     if (sent == (ssize_t)size)
         return sent;
     if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
         return -errno;
-    hoop_watch_clear(&transport->watch, HOOP_WRITABLE);
+    hoop_watch_clear(&transport->base.watch, HOOP_WRITABLE);
     return sent < 0 ? 0 : sent;
 }
 
@@ -217,8 +172,8 @@ static int write_bytes(struct stream_transport *transport, PyObject *data, const
 {
     if (size == 0)
         return 0;
-    if (transport->conn_lost > 0)
-        return write_lost(transport);
+    if (transport->base.conn_lost > 0)
+        return transport_count_lost_write(&transport->base, "describe_transport");
     ssize_t sent = 0;
     if (transport->outgoing.count == 0 && (sent = send_now(transport, bytes, size)) < 0)
         return write_failed(transport, (int)-sent);
@@ -226,12 +181,12 @@ static int write_bytes(struct stream_transport *transport, PyObject *data, const
         return 0;
     if (outgoing_add(&transport->outgoing, data, (size_t)sent) < 0)
         return -1;
-    return stream_transport_pause_protocol(transport);
+    return transport_pause_protocol(&transport->base, transport->outgoing.size);
 }
 
 PyObject *stream_transport_write(PyObject *self, PyObject *data)
 {
-    struct stream_transport *transport = (struct stream_transport *)self;
+    struct stream_transport *transport = stream_transport_of(self);
     if (check_type(data) < 0 || check_write(transport, "write", "unable to write") < 0)
         return NULL;
     int rc;
@@ -270,8 +225,8 @@ static int write_list(struct stream_transport *transport, PyObject *list)
     bool was_empty = transport->outgoing.count == 0;
     if (PyList_GET_SIZE(list) == 0)
         return 0;
-    if (transport->conn_lost > 0)
-        return write_lost(transport);
+    if (transport->base.conn_lost > 0)
+        return transport_count_lost_write(&transport->base, "describe_transport");
     if (add_lines(&transport->outgoing, list) < 0)
         return -1;
     if (was_empty && transport->outgoing.count > 0) {
@@ -280,12 +235,12 @@ static int write_list(struct stream_transport *transport, PyObject *list)
             return write_failed(transport, -rc);
         stream_transport_continue(transport); /* more than go into one system call */
     }
-    return stream_transport_pause_protocol(transport);
+    return transport_pause_protocol(&transport->base, transport->outgoing.size);
 }
 
 PyObject *stream_transport_writelines(PyObject *self, PyObject *lines)
 {
-    struct stream_transport *transport = (struct stream_transport *)self;
+    struct stream_transport *transport = stream_transport_of(self);
     if (check_write(transport, "writelines", "unable to writelines") < 0)
         return NULL;
     PyObject *list = PySequence_List(lines);
@@ -300,9 +255,9 @@ PyObject *stream_transport_writelines(PyObject *self, PyObject *lines)
 
 PyObject *stream_transport_write_eof(PyObject *self, PyObject *unused)
 {
-    struct stream_transport *transport = (struct stream_transport *)self;
+    struct stream_transport *transport = stream_transport_of(self);
     (void)unused;
-    if (transport->closing || transport->eof)
+    if (transport->base.closing || transport->eof)
         Py_RETURN_NONE;
     transport->eof = true;
     int rc = transport->outgoing.count == 0 ? shut_down(transport) : 0;

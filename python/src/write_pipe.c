@@ -9,10 +9,6 @@
 #include <structmember.h>
 #include <unistd.h>
 
-#include "report.h"
-
-enum { LOST_WRITES_BEFORE_WARNING = 5 }; /* asyncio.constants.LOG_THRESHOLD_FOR_CONNLOST_WRITES */
-
 static const char write_error[] = "Fatal write error on pipe transport";
 
 /* A pipe tells that nobody reads as a hang-up, which needs no asking for. Of a socket any event to
@@ -30,24 +26,24 @@ static int write_interest(const struct pipe_transport *transport)
 /* The pending exception ends it. */
 static int write_failed(struct pipe_transport *transport)
 {
-    transport->conn_lost++;
-    return pipe_transport_fail(transport, write_error, PyErr_ExceptionMatches(PyExc_OSError));
+    transport->base.conn_lost++;
+    return transport_failed_with(&transport->base, write_error,
+                                 PyErr_ExceptionMatches(PyExc_OSError));
 }
 
 static int flush(struct pipe_transport *transport)
 {
     bool took_all;
-    ssize_t sent = outgoing_write(&transport->outgoing, transport->fd, &took_all);
+    ssize_t sent = outgoing_write(&transport->outgoing, transport->base.fd, &took_all);
     if (sent == -EAGAIN)
         return 0;
     if (sent < 0) {
         (void)raise_result(sent);
         return write_failed(transport);
     }
-    if (flow_control_resume(&transport->flow, transport->outgoing.size, transport->loop,
-                            (PyObject *)transport, transport->protocol) < 0)
+    if (transport_resume_protocol(&transport->base, transport->outgoing.size) < 0)
         return -1; /* it may have written more, or closed the transport */
-    if (transport->outgoing.count == 0 && transport->closing)
+    if (transport->outgoing.count == 0 && transport->base.closing)
         return pipe_transport_lose(transport);
     return pipe_transport_watch(transport) < 0 ? write_failed(transport) : 0;
 }
@@ -55,8 +51,8 @@ static int flush(struct pipe_transport *transport)
 /* Nobody reads what is written. */
 static int peer_closed(struct pipe_transport *transport)
 {
-    if (transport->loop->debug && pipe_transport_log(transport, "was closed by peer") < 0)
-        return report_exception(transport->loop, "logging failed", NULL, NULL, NULL, NULL);
+    if (transport->base.loop->debug && transport_log(&transport->base, "was closed by peer") < 0)
+        return -1;
     if (transport->outgoing.count == 0)
         return pipe_transport_close(transport, NULL);
     PyObject *exception = PyObject_CallNoArgs(PyExc_BrokenPipeError);
@@ -77,16 +73,6 @@ static int serve_write(struct pipe_transport *transport, unsigned events)
 
 /* ---- write ---- */
 
-/* What is written is dropped, and a program that goes on is told. */
-static int write_lost(struct pipe_transport *transport)
-{
-    if (transport->conn_lost++ < LOST_WRITES_BEFORE_WARNING)
-        return 0;
-    PyObject *result = call_python("pipes", "warn_of_lost_writes", "()");
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
-}
-
 /* Nothing waits: SIZE bytes are tried at once. How many were written, or a negative errno. */
 static ssize_t write_now(int fd, const void *bytes, size_t size)
 {
@@ -103,10 +89,10 @@ static int write_bytes(struct pipe_transport *transport, PyObject *data, const v
 {
     if (size == 0)
         return 0;
-    if (transport->conn_lost > 0 || transport->closing)
-        return write_lost(transport);
+    if (transport->base.conn_lost > 0 || transport->base.closing)
+        return transport_count_lost_write(&transport->base, "pipes");
     bool was_empty = transport->outgoing.count == 0;
-    ssize_t count = was_empty ? write_now(transport->fd, bytes, size) : 0;
+    ssize_t count = was_empty ? write_now(transport->base.fd, bytes, size) : 0;
     if (count < 0) {
         (void)raise_result(count);
         return write_failed(transport);
@@ -116,8 +102,7 @@ static int write_bytes(struct pipe_transport *transport, PyObject *data, const v
     if (outgoing_add(&transport->outgoing, data, (size_t)count) < 0 ||
         (was_empty && pipe_transport_watch(transport) < 0))
         return -1;
-    return flow_control_pause(&transport->flow, transport->outgoing.size, transport->loop,
-                              (PyObject *)transport, transport->protocol);
+    return transport_pause_protocol(&transport->base, transport->outgoing.size);
 }
 
 static int check_type(PyObject *data)
@@ -169,53 +154,19 @@ static PyObject *write_eof(PyObject *self, PyObject *unused)
 {
     struct pipe_transport *transport = pipe_transport_of(self);
     (void)unused;
-    if (transport->closing)
+    if (transport->base.closing)
         Py_RETURN_NONE;
     if (transport->outgoing.count == 0)
         return none_or_error(pipe_transport_close(transport, NULL));
-    transport->closing = true;
+    transport->base.closing = true;
     Py_RETURN_NONE;
-}
-
-static PyObject *abort_method(PyObject *self, PyObject *unused)
-{
-    (void)unused;
-    return none_or_error(pipe_transport_close(pipe_transport_of(self), NULL));
-}
-
-static PyObject *can_write_eof(PyObject *self, PyObject *unused)
-{
-    (void)self;
-    (void)unused;
-    Py_RETURN_TRUE;
-}
-
-static PyObject *get_write_buffer_size(PyObject *self, PyObject *unused)
-{
-    (void)unused;
-    return PyLong_FromSize_t(pipe_transport_of(self)->outgoing.size);
-}
-
-static PyObject *get_write_buffer_limits(PyObject *self, PyObject *unused)
-{
-    (void)unused;
-    return flow_control_get(&pipe_transport_of(self)->flow);
-}
-
-static PyObject *set_write_buffer_limits(PyObject *self, PyObject *args, PyObject *keywords)
-{
-    struct pipe_transport *transport = pipe_transport_of(self);
-    if (flow_control_set(&transport->flow, args, keywords) < 0)
-        return NULL;
-    return none_or_error(flow_control_pause(&transport->flow, transport->outgoing.size,
-                                            transport->loop, self, transport->protocol));
 }
 
 static PyObject *represent(PyObject *self)
 {
     struct pipe_transport *transport = pipe_transport_of(self);
     char more[48] = "";
-    if (transport->pipe != NULL)
+    if (transport->base.file != NULL)
         PyOS_snprintf(more, sizeof more, " bufsize=%zu", transport->outgoing.size);
     return pipe_transport_represent(transport, more);
 }
@@ -243,30 +194,21 @@ static PyMethodDef methods[] = {
      "write_eof($self, /)\n--\n\nCloses the pipe once all is written: who reads sees the end."},
     {"close", write_eof, METH_NOARGS,
      "close($self, /)\n--\n\nCloses the pipe once all is written."},
-    {"abort", abort_method, METH_NOARGS,
-     "abort($self, /)\n--\n\nCloses the pipe at once; what was not written yet is lost."},
-    {"can_write_eof", can_write_eof, METH_NOARGS, "can_write_eof($self, /)\n--\n\nTrue."},
-    {"get_write_buffer_size", get_write_buffer_size, METH_NOARGS,
-     "get_write_buffer_size($self, /)\n--\n\nBytes that wait to be written."},
-    {"get_write_buffer_limits", get_write_buffer_limits, METH_NOARGS,
-     "get_write_buffer_limits($self, /)\n--\n\nThe limits: (low, high)."},
-    {"set_write_buffer_limits", (PyCFunction)(void *)set_write_buffer_limits,
-     METH_VARARGS | METH_KEYWORDS,
-     "set_write_buffer_limits($self, /, high=None, low=None)\n--\n\n"
-     "pause_writing() is called when more than high bytes wait, resume_writing() when no more\n"
-     "than low do. 64 KiB and a quarter of high by default."},
-    PIPE_TRANSPORT_METHODS,
+    TRANSPORT_METHODS,
+    TRANSPORT_WRITING_METHODS,
+    {"can_write_eof", transport_can_write_eof, METH_NOARGS, "can_write_eof($self, /)\n--\n\nTrue."},
     {0},
 };
 
 static PyMemberDef members[] = {
-    {"_conn_lost", T_UINT, offsetof(struct pipe_transport, conn_lost), READONLY, NULL},
-    {"_protocol_paused", T_BOOL, offsetof(struct pipe_transport, flow.is_paused), READONLY, NULL},
+    TRANSPORT_MEMBERS,
+    TRANSPORT_WRITING_MEMBERS,
     PIPE_TRANSPORT_MEMBERS,
     {0},
 };
 
 static PyGetSetDef attributes[] = {
+    TRANSPORT_ATTRIBUTES,
     PIPE_TRANSPORT_ATTRIBUTES,
     {0},
 };
@@ -278,7 +220,8 @@ static PyType_Slot slots[] = {
     {Py_tp_methods, methods},
     {Py_tp_members, members},
     {Py_tp_getset, attributes},
-    PIPE_TRANSPORT_SLOTS,
+    {Py_tp_traverse, transport_traverse},
+    TRANSPORT_SLOTS,
     {0, NULL},
 };
 
