@@ -5,118 +5,38 @@ import asyncio
 import contextlib
 import os
 import socket
-import ssl
-import sys
 import tempfile
-from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
-sys.path.append(str(Path(__file__).resolve().parent.parent))
-
-from tls_pair import Certificates  # noqa: E402
-
-Body = Callable[[int], Any]
-# So many at once, as connecting one by one leaves the server little to do.
-AT_ONCE = 20
-
-
-class Echo(asyncio.Protocol):
-    transport: asyncio.Transport
-
-    def connection_made(self, transport: Any) -> None:
-        self.transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self.transport.write(data)
-
-
-class BufferedEcho(asyncio.BufferedProtocol):
-    transport: asyncio.Transport
-
-    def connection_made(self, transport: Any) -> None:
-        self.transport = transport
-        self.buffer = bytearray(1000)
-
-    def get_buffer(self, sizehint: int) -> bytearray:
-        return self.buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
-        self.transport.write(self.buffer[:nbytes])
-
-
-class Asker(asyncio.Protocol):
-    """Sends a line, waits until it comes back, and closes."""
-
-    transport: asyncio.Transport
-
-    def __init__(self) -> None:
-        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.received = b""
-
-    def connection_made(self, transport: Any) -> None:
-        self.transport = transport
-        transport.write(b"how ")
-        transport.writelines([b"are ", b"you?\n"])
-
-    def data_received(self, data: bytes) -> None:
-        self.received += data
-        if self.received == b"how are you?\n":
-            self.transport.close()
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        if exc is not None:
-            self.lost.set_exception(exc)
-        elif not self.lost.done():
-            self.lost.set_result(None)
-
-
-async def _many(count: int, one: Callable[[], Awaitable[None]]) -> None:
-    """COUNT times ONE, some at once."""
-
-    async def some(number: int) -> None:
-        for _ in range(number):
-            await one()
-
-    await asyncio.gather(*(some(count // AT_ONCE) for _ in range(AT_ONCE)))
-
-
-async def _gone() -> None:
-    """The ends of the server's side come a little later."""
-    for _ in range(5):
-        await asyncio.sleep(0.002)
-
-
-def _address(server: asyncio.Server) -> Any:
-    return server.sockets[0].getsockname()
+from conversations import Asker, Body, BufferedEcho, Echo, address, ask_lines, gone, many, serve_lines
 
 
 async def connections(count: int) -> None:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(Echo, "127.0.0.1", 0, backlog=1000)
-    host, port = _address(server)
+    host, port = address(server)
 
     async def one() -> None:
         _, protocol = await loop.create_connection(Asker, host, port)
         await protocol.lost
 
     async with server:
-        await _many(count, one)
-        await _gone()
+        await many(count, one)
+        await gone()
 
 
 async def connections_by_buffers(count: int) -> None:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(BufferedEcho, "127.0.0.1", 0, backlog=1000)
-    host, port = _address(server)
+    host, port = address(server)
 
     async def one() -> None:
         _, protocol = await loop.create_connection(Asker, host, port)
         await protocol.lost
 
     async with server:
-        await _many(count, one)
-        await _gone()
+        await many(count, one)
+        await gone()
 
 
 async def connections_by_unix_sockets(count: int) -> None:
@@ -129,39 +49,20 @@ async def connections_by_unix_sockets(count: int) -> None:
             await protocol.lost
 
         async with await loop.create_unix_server(Echo, path, backlog=1000):
-            await _many(count, one)
-            await _gone()
-
-
-async def _serve_lines(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while line := await reader.readline():
-        writer.write(line)
-        await writer.drain()
-    writer.close()
-    await writer.wait_closed()
-
-
-async def _ask_lines(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    for _ in range(2):
-        writer.write(b"how are you?\n")
-        await writer.drain()
-        assert await reader.readline() == b"how are you?\n"
-    writer.write_eof()
-    assert await reader.read() == b""
-    writer.close()
-    await writer.wait_closed()
+            await many(count, one)
+            await gone()
 
 
 async def streams(count: int) -> None:
-    server = await asyncio.start_server(_serve_lines, "127.0.0.1", 0, backlog=1000)
-    host, port = _address(server)
+    server = await asyncio.start_server(serve_lines, "127.0.0.1", 0, backlog=1000)
+    host, port = address(server)
 
     async def one() -> None:
-        await _ask_lines(*await asyncio.open_connection(host, port))
+        await ask_lines(*await asyncio.open_connection(host, port))
 
     async with server:
-        await _many(count, one)
-        await _gone()
+        await many(count, one)
+        await gone()
 
 
 async def connections_that_are_aborted(count: int) -> None:
@@ -189,7 +90,7 @@ async def connections_that_are_aborted(count: int) -> None:
             self.lost.set_result(None)
 
     server = await loop.create_server(Serve, "127.0.0.1", 0, backlog=1000)
-    host, port = _address(server)
+    host, port = address(server)
     number = 0
 
     async def one() -> None:
@@ -203,7 +104,7 @@ async def connections_that_are_aborted(count: int) -> None:
         await protocol.lost
 
     async with server:
-        await _many(count, one)
+        await many(count, one)
         while ended < number:
             await asyncio.sleep(0.002)
 
@@ -223,7 +124,7 @@ async def protocols_that_raise(count: int) -> None:
             raise ValueError("of the test")
 
     server = await loop.create_server(Broken, "127.0.0.1", 0, backlog=1000)
-    host, port = _address(server)
+    host, port = address(server)
 
     async def one() -> None:
         reader, writer = await asyncio.open_connection(host, port)
@@ -234,8 +135,8 @@ async def protocols_that_raise(count: int) -> None:
             await writer.wait_closed()
 
     async with server:
-        await _many(count, one)
-        await _gone()
+        await many(count, one)
+        await gone()
 
 
 async def connections_that_are_refused(count: int) -> None:
@@ -248,13 +149,13 @@ async def connections_that_are_refused(count: int) -> None:
                 await asyncio.open_connection("127.0.0.1", port)
                 raise AssertionError("somebody answered")
 
-        await _many(count, one)
+        await many(count, one)
 
 
 async def connections_that_are_cancelled(count: int) -> None:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(Echo, "127.0.0.1", 0, backlog=1000)
-    host, port = _address(server)
+    host, port = address(server)
     number = 0
 
     async def one() -> None:
@@ -269,8 +170,8 @@ async def connections_that_are_cancelled(count: int) -> None:
             transport.close()
 
     async with server:
-        await _many(count, one)
-        await _gone()
+        await many(count, one)
+        await gone()
 
 
 def transports_that_nobody_closes(count: int) -> None:
@@ -298,7 +199,7 @@ def servers(count: int) -> None:
 
     async def some() -> None:
         for _ in range(20):
-            async with await asyncio.start_server(_serve_lines, "127.0.0.1", 0) as server:
+            async with await asyncio.start_server(serve_lines, "127.0.0.1", 0) as server:
                 await server.start_serving()
             ours, theirs = socket.socketpair()
             ours.close()
@@ -317,7 +218,7 @@ async def operations_on_sockets(count: int) -> None:
         client.setblocking(False)
         accepting = loop.create_task(loop.sock_accept(listening))
         await loop.sock_connect(client, listening.getsockname())
-        accepted, _address = await accepting
+        accepted, _ = await accepting
         waiting = loop.create_task(loop.sock_recv(accepted, 100))
         await asyncio.sleep(0)
         await loop.sock_sendall(client, b"hello")
@@ -364,7 +265,7 @@ async def datagrams(count: int) -> None:
             assert await arrived.get() == b"hello"
         sender.close()
     receiver.close()
-    await _gone()
+    await gone()
 
 
 async def pipes(count: int) -> None:
@@ -378,7 +279,7 @@ async def pipes(count: int) -> None:
         sink.close()
         assert await reader.read() == b"hello"
         source.close()
-    await _gone()
+    await gone()
 
 
 async def processes(count: int) -> None:
@@ -392,7 +293,7 @@ async def processes(count: int) -> None:
             shell = await asyncio.create_subprocess_shell("sleep 100")
             shell.kill()
             assert await shell.wait() == -9
-    await _gone()
+    await gone()
 
 
 async def signal_handlers(count: int) -> None:
@@ -405,149 +306,6 @@ async def signal_handlers(count: int) -> None:
         os.kill(os.getpid(), signal.SIGUSR1)
         await came
         assert loop.remove_signal_handler(signal.SIGUSR1)
-
-
-# ---- TLS ----
-
-_folder = tempfile.TemporaryDirectory()
-_certificates = Certificates(Path(_folder.name))
-
-
-def _contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """A server's and a client's; the server keeps no sessions, which would be a cache that grows."""
-    server, client = _certificates.server(), _certificates.client()
-    server.num_tickets = 0
-    server.options |= ssl.OP_NO_TICKET
-    return server, client
-
-
-async def tls_handshakes(count: int) -> None:
-    loop = asyncio.get_running_loop()
-    server_context, client_context = _contexts()
-    server = await loop.create_server(Echo, "127.0.0.1", 0, ssl=server_context, backlog=1000)
-    host, port = _address(server)
-
-    async def one() -> None:
-        _, protocol = await loop.create_connection(
-            Asker, host, port, ssl=client_context, server_hostname="localhost"
-        )
-        await protocol.lost
-
-    async with server:
-        await _many(count, one)
-        await _gone()
-
-
-async def tls_streams(count: int) -> None:
-    server_context, client_context = _contexts()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(await reader.readline())
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=server_context, backlog=1000)
-    host, port = _address(server)
-
-    async def one() -> None:
-        reader, writer = await asyncio.open_connection(host, port, ssl=client_context, server_hostname="localhost")
-        writer.write(b"how are you?\n")
-        assert await reader.readline() == b"how are you?\n"
-        assert await reader.read() == b""
-        writer.close()
-        await writer.wait_closed()
-
-    async with server:
-        await _many(count, one)
-        await _gone()
-
-
-async def tls_by_start_tls(count: int) -> None:
-    server_context, client_context = _contexts()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readline()
-        writer.write(b"go\n")
-        await writer.start_tls(server_context)
-        await _serve_lines(reader, writer)
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=1000)
-    host, port = _address(server)
-
-    async def one() -> None:
-        reader, writer = await asyncio.open_connection(host, port)
-        writer.write(b"tls\n")
-        assert await reader.readline() == b"go\n"
-        await writer.start_tls(client_context, server_hostname="localhost")
-        writer.write(b"how are you?\n")
-        assert await reader.readline() == b"how are you?\n"
-        writer.close()
-        await writer.wait_closed()
-
-    async with server:
-        await _many(count, one)
-        await _gone()
-
-
-async def tls_handshakes_that_fail(count: int) -> None:
-    """A client that does not know the server's authority, and one that speaks no TLS."""
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda *_: None)
-    server_context, _ = _contexts()
-    stranger = ssl.create_default_context()
-    server = await loop.create_server(Echo, "127.0.0.1", 0, ssl=server_context, backlog=1000)
-    host, port = _address(server)
-
-    async def one() -> None:
-        try:
-            await asyncio.open_connection(host, port, ssl=stranger, server_hostname="localhost")
-        except ssl.SSLCertVerificationError:
-            pass
-        else:
-            raise AssertionError("a certificate of nobody's was accepted")
-        reader, writer = await asyncio.open_connection(host, port)
-        writer.write(b"hello, is this the post office?\n")
-        with contextlib.suppress(OSError):
-            await reader.read()
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
-
-    async with server:
-        await _many(count // 2, one)
-        await _gone()
-
-
-async def tls_connections_that_are_aborted(count: int) -> None:
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda *_: None)
-    server_context, client_context = _contexts()
-    server = await loop.create_server(Echo, "127.0.0.1", 0, ssl=server_context, backlog=1000)
-    host, port = _address(server)
-    number = 0
-
-    async def one() -> None:
-        nonlocal number
-        number += 1
-        connecting = loop.create_task(
-            loop.create_connection(asyncio.Protocol, host, port, ssl=client_context, server_hostname="localhost")
-        )
-        if number % 2:
-            transport, _ = await connecting
-            transport.write(bytes(100_000))
-            transport.abort()
-        else:
-            for _ in range(number % 14):
-                await asyncio.sleep(0)
-            connecting.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                transport, _ = await connecting
-                transport.close()
-
-    async with server:
-        await _many(count, one)
-        await _gone()
 
 
 # Each with the part of the full count that it does.
@@ -568,9 +326,4 @@ BODIES: list[tuple[Body, float]] = [
     (pipes, 1),
     (processes, 0.02),
     (signal_handlers, 0.2),
-    (tls_handshakes, 1),
-    (tls_streams, 0.2),
-    (tls_by_start_tls, 0.2),
-    (tls_handshakes_that_fail, 0.2),
-    (tls_connections_that_are_aborted, 0.2),
 ]

@@ -25,8 +25,9 @@ import hoop
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[3] / "tests")]
 
 import basics  # noqa: E402
-import networks  # noqa: E402
 import measure  # noqa: E402
+import networks  # noqa: E402
+import tls_networks  # noqa: E402
 from tap import Tap  # noqa: E402
 
 Body = Callable[[int], Any]
@@ -117,8 +118,10 @@ def main() -> None:
             continue
         grown = measure.growth(once(body, False), 10_000)
         tap.test(name, what in grown, f"grown: {told(grown) or 'nothing'}")
-    bodies = [entry for entry in basics.BODIES + networks.BODIES if not options.names or entry[0].__name__ in options.names]
+    bodies = basics.BODIES + networks.BODIES + tls_networks.BODIES
     for body, part in bodies:
+        if options.names and body.__name__ not in options.names:
+            continue
         for debug in (False, True):
             if debug and not inspect.iscoroutinefunction(body):
                 continue
