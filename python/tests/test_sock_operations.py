@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""sock_recv and its like: results, waiting, turns, cancellation, a program's own sockets, datagrams, what is refused."""
+"""sock_recv and its like: results, waiting, turns, cancellation, own kinds of sockets, datagrams, what is refused."""
 
 import asyncio
 import socket
