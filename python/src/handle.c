@@ -122,7 +122,7 @@ void handle_dealloc(PyObject *self)
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
     /* A handle may be the argument of another, that one of a third: not all of them on the stack. */
-    Py_TRASHCAN_BEGIN(self, handle_dealloc)
+    Py_TRASHCAN_BEGIN(self, handle_dealloc);
     if (handle->weak_references != NULL)
         PyObject_ClearWeakRefs(self);
     (void)handle_clear(self);
@@ -131,7 +131,7 @@ void handle_dealloc(PyObject *self)
     Py_CLEAR(handle->description);
     type->tp_free(self);
     Py_DECREF(type);
-    Py_TRASHCAN_END
+    Py_TRASHCAN_END;
 }
 
 /* ---- what Python sees ---- */

@@ -127,7 +127,7 @@ static void core_free(void *module)
 
 static PyModuleDef_Slot core_slots[] = {
     {Py_mod_exec, core_exec},
-    SLOT_FOR_EACH_INTERPRETER
+    INTERPRETERS_SLOT,
     {0, NULL},
 };
 

@@ -44,12 +44,18 @@ enum { DATAGRAM_OVERHEAD = 8, EMPTY_DATAGRAMS_ARE_SENT = 1 };
 enum { DATAGRAM_OVERHEAD = 0, EMPTY_DATAGRAMS_ARE_SENT = 0 };
 #endif
 
-/* Slots of a module that may be imported by several interpreters, each with a lock of its own. */
+/* The slot of a module that several interpreters may have, each with a lock of its own; where there
+ * is none it ends the list. */
 #ifdef Py_mod_multiple_interpreters
-#define SLOT_FOR_EACH_INTERPRETER \
-    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#define INTERPRETERS_SLOT \
+    { \
+        Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED \
+    }
 #else
-#define SLOT_FOR_EACH_INTERPRETER
+#define INTERPRETERS_SLOT \
+    { \
+        0, NULL \
+    }
 #endif
 
 #endif
