@@ -17,7 +17,7 @@ PyObject *loop_get_task_factory(PyObject *self, PyObject *unused);
     {"create_future", loop_create_future, METH_NOARGS, \
      "create_future($self, /)\n--\n\nA new asyncio.Future of this loop."}, \
         {"create_task", (PyCFunction)(void *)loop_create_task, METH_FASTCALL | METH_KEYWORDS, \
-         "create_task($self, coro, /, **kwargs)\n--\n\n" \
+         "create_task($self, /, coro, **kwargs)\n--\n\n" \
          "Schedules a coroutine as an asyncio.Task, or as what the task factory makes of it.\n\n" \
          "Takes the keywords that asyncio.Task takes in this version of Python."}, \
         {"set_task_factory", loop_set_task_factory, METH_O, \

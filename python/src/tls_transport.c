@@ -322,7 +322,7 @@ static PyObject *get_read_buffer_size(PyObject *object, PyObject *unused)
 
 static PyMethodDef tls_transport_methods[] = {
     {"get_extra_info", (PyCFunction)(void *)get_extra_info, METH_VARARGS | METH_KEYWORDS,
-     "get_extra_info($self, name, default=None)\n--\n\n"
+     "get_extra_info($self, /, name, default=None)\n--\n\n"
      "sslcontext, peercert, cipher, compression, ssl_object, or what the transport below knows."},
     {"set_protocol", set_protocol, METH_O,
      "set_protocol($self, protocol, /)\n--\n\nThe protocol from now on."},
@@ -335,7 +335,8 @@ static PyMethodDef tls_transport_methods[] = {
      "connection. No more data is received."},
     {"abort", abort_transport, METH_NOARGS,
      "abort($self, /)\n--\n\nCloses the connection at once; what was written may be lost."},
-    {"_force_close", force_close, METH_O, NULL},
+    {"_force_close", force_close, METH_O,
+     "_force_close($self, exception, /)\n--\n\nabort(), with an exception for the protocol."},
     {"is_reading", is_reading, METH_NOARGS,
      "is_reading($self, /)\n--\n\nWhether the protocol gets data."},
     {"pause_reading", pause_reading, METH_NOARGS,
@@ -348,10 +349,12 @@ static PyMethodDef tls_transport_methods[] = {
     {"write_eof", write_eof, METH_NOARGS,
      "write_eof($self, /)\n--\n\nNot possible with TLS: NotImplementedError."},
     {"can_write_eof", can_write_eof, METH_NOARGS, "can_write_eof($self, /)\n--\n\nFalse."},
-    {"_test__append_write_backlog", append_write_backlog, METH_O, NULL},
+    {"_test__append_write_backlog", append_write_backlog, METH_O,
+     "_test__append_write_backlog($self, data, /)\n--\n\n"
+     "Keeps data as if the transport below took no more: for asyncio's own tests."},
     {"set_write_buffer_limits", (PyCFunction)(void *)set_write_buffer_limits,
      METH_VARARGS | METH_KEYWORDS,
-     "set_write_buffer_limits($self, high=None, low=None)\n--\n\n"
+     "set_write_buffer_limits($self, /, high=None, low=None)\n--\n\n"
      "When the protocol's pause_writing() and resume_writing() are called."},
     {"get_write_buffer_limits", get_write_buffer_limits, METH_NOARGS,
      "get_write_buffer_limits($self, /)\n--\n\n(low, high)"},
@@ -359,7 +362,7 @@ static PyMethodDef tls_transport_methods[] = {
      "get_write_buffer_size($self, /)\n--\n\nBytes that the transport below has not got yet."},
     {"set_read_buffer_limits", (PyCFunction)(void *)set_read_buffer_limits,
      METH_VARARGS | METH_KEYWORDS,
-     "set_read_buffer_limits($self, high=None, low=None)\n--\n\n"
+     "set_read_buffer_limits($self, /, high=None, low=None)\n--\n\n"
      "When the transport below is paused and resumed, while the protocol does not read."},
     {"get_read_buffer_limits", get_read_buffer_limits, METH_NOARGS,
      "get_read_buffer_limits($self, /)\n--\n\n(low, high)"},
