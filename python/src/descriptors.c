@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * Which descriptors belong to transports: a table by number.
+ * Which descriptors belong to transports and listeners: a table by number.
  */
 #include "descriptors.h"
 
 #include "readers.h"
+#include "transport.h"
 
-static PyObject *transport_of(const loop_object *loop, int fd)
+static PyObject *owner_of(const loop_object *loop, int fd)
 {
     return fd >= 0 && fd < loop->transport_capacity ? loop->transports[fd] : NULL;
 }
@@ -29,13 +30,25 @@ static int grow(loop_object *loop, int fd)
     return 0;
 }
 
-int descriptor_check_free(loop_object *loop, int fd)
+static int raise_used(int fd, PyObject *transport)
 {
-    PyObject *transport = transport_of(loop, fd);
-    if (transport == NULL)
-        return 0;
     PyErr_Format(PyExc_RuntimeError, "File descriptor %d is used by transport %R", fd, transport);
     return -1;
+}
+
+int descriptor_check_free(loop_object *loop, int fd)
+{
+    PyObject *transport = owner_of(loop, fd);
+    return transport == NULL ? 0 : raise_used(fd, transport);
+}
+
+int descriptor_check_open(loop_object *loop, int fd)
+{
+    PyObject *transport = owner_of(loop, fd);
+    if (transport == NULL)
+        return 0;
+    bool is_listener = Py_IS_TYPE(transport, (PyTypeObject *)loop->state->Listener);
+    return !is_listener && transport_of(transport)->closing ? 0 : raise_used(fd, transport);
 }
 
 int descriptor_claim(loop_object *loop, int fd, PyObject *transport)
@@ -62,7 +75,7 @@ int descriptor_take(loop_object *loop, int fd, PyObject *transport, hoop_watch *
 
 void descriptor_release(loop_object *loop, int fd)
 {
-    PyObject *transport = transport_of(loop, fd);
+    PyObject *transport = owner_of(loop, fd);
     if (transport != NULL) {
         loop->transports[fd] = NULL;
         Py_DECREF(transport);

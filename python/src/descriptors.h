@@ -18,6 +18,8 @@ int descriptor_take(loop_object *loop, int fd, PyObject *transport, hoop_watch *
 void descriptor_release(loop_object *loop, int fd);
 /* 0, or -1 with asyncio's RuntimeError if FD belongs to a transport. */
 int descriptor_check_free(loop_object *loop, int fd);
+/* The same, but that one that is closing does not count. */
+int descriptor_check_open(loop_object *loop, int fd);
 
 int descriptors_traverse(loop_object *loop, visitproc visit, void *arg);
 void descriptors_clear(loop_object *loop);

@@ -192,8 +192,8 @@ static int find_closed(const loop_object *loop, PyObject *file)
     return -1;
 }
 
-/* The descriptor that FILE is or has, a number that no transport uses; or -1 with an exception. */
-static int descriptor_of(loop_object *loop, PyObject *file)
+/* The descriptor that FILE is or has, a number that passes CHECK; or -1 with an exception. */
+static int descriptor_of(loop_object *loop, PyObject *file, int (*check)(loop_object *loop, int fd))
 {
     long number;
     bool is_number = PyLong_Check(file);
@@ -206,7 +206,7 @@ static int descriptor_of(loop_object *loop, PyObject *file)
     }
     if (number < 0)
         return raise_invalid_number(number);
-    return descriptor_check_free(loop, (int)number) < 0 ? -1 : (int)number;
+    return check(loop, (int)number) < 0 ? -1 : (int)number;
 }
 
 /* Drops CALLBACK, a reference, which may be due. May run a program's code. */
@@ -224,7 +224,7 @@ static PyObject *add_callback(PyObject *self, unsigned interest, const char *met
     if (count < 2)
         return PyErr_Format(PyExc_TypeError, "%s() missing %zd required positional argument%s",
                             method, 2 - count, count == 1 ? "" : "s");
-    int fd = descriptor_of(loop, args[0]);
+    int fd = descriptor_of(loop, args[0], descriptor_check_free);
     if (fd < 0 || loop_check_closed(loop) < 0)
         return NULL;
     handle_object *callback =
@@ -247,7 +247,7 @@ static PyObject *add_callback(PyObject *self, unsigned interest, const char *met
 static PyObject *remove_callback(PyObject *self, unsigned interest, PyObject *file)
 {
     loop_object *loop = (loop_object *)self;
-    int fd = descriptor_of(loop, file);
+    int fd = descriptor_of(loop, file, descriptor_check_open);
     if (fd < 0)
         return NULL;
     struct readers_entry *entry = entry_find(loop, fd);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """add_reader and add_writer: when callbacks come, what replaces and ends them, and numbers that are closed and reused."""
 
+import asyncio
 import contextvars
 import gc
 import os
@@ -192,6 +193,32 @@ def test_what_is_no_descriptor_is_refused(loop: hoop.Loop, method: str) -> None:
     for bad in [-1, closed]:
         with pytest.raises(ValueError, match="Invalid file descriptor: -1"):
             call(bad, *arguments)
+
+
+@pytest.mark.parametrize("method", ["remove_reader", "remove_writer"])
+def test_a_transport_that_is_closing_has_nothing_to_remove(
+    loop: hoop.Loop, pair: tuple[socket.socket, socket.socket], method: str
+) -> None:
+    async def main() -> None:
+        transport, _ = await loop.create_connection(asyncio.Protocol, sock=pair[0])
+        number = pair[0].fileno()
+        with pytest.raises(RuntimeError, match="is used by transport"):
+            getattr(loop, method)(number)
+        transport.close()
+        assert getattr(loop, method)(number) is False
+        assert transport.get_extra_info("socket").fileno() == number  # it is not closed yet
+
+    loop.run_until_complete(main())
+
+
+@pytest.mark.parametrize("method", ["remove_reader", "remove_writer"])
+def test_a_listening_socket_has_nothing_to_remove(loop: hoop.Loop, method: str) -> None:
+    async def main() -> None:
+        async with await loop.create_server(asyncio.Protocol, "127.0.0.1", 0) as server:
+            with pytest.raises(RuntimeError, match="is used by transport <Listener"):
+                getattr(loop, method)(server.sockets[0].fileno())
+
+    loop.run_until_complete(main())
 
 
 @pytest.mark.parametrize("method", ["add_reader", "add_writer"])
