@@ -109,6 +109,7 @@ class Connections(Addresses, Transports):
                 raise ValueError("You must set server_hostname when using ssl without a host")
             server_hostname = host
         check_timeouts(bool(ssl), ssl_handshake_timeout, ssl_shutdown_timeout)
+        is_given = sock is not None
         if sock is not None:
             check_plain(sock)
 
@@ -128,7 +129,7 @@ class Connections(Addresses, Transports):
             raise ValueError(f"A Stream Socket was expected, got {sock!r}")
 
         tls = tls_of(ssl, False, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout)
-        transport, protocol = await self._open(sock, protocol_factory, tls)
+        transport, protocol = await self._open(sock, protocol_factory, tls, is_given=is_given)
         if self.get_debug():
             logger.debug(
                 "%r connected to %s:%r: (%r, %r)", transport.get_extra_info("socket"), host, port, transport, protocol
@@ -150,7 +151,7 @@ class Connections(Addresses, Transports):
         check_timeouts(bool(ssl), ssl_handshake_timeout, ssl_shutdown_timeout)
         check_plain(sock)
         tls = tls_of(ssl, True, "", ssl_handshake_timeout, ssl_shutdown_timeout)
-        transport, protocol = await self._open(sock, protocol_factory, tls)
+        transport, protocol = await self._open(sock, protocol_factory, tls, is_given=True)
         if self.get_debug():
             logger.debug("%r handled: (%r, %r)", transport.get_extra_info("socket"), transport, protocol)
         return transport, protocol

@@ -90,15 +90,21 @@ class Transports(LoopPart):
         _core.StreamTransport(self, sock, below, None, None, server)
         return below._app_transport
 
-    async def _open(self, sock: socket.socket, protocol_factory: ProtocolFactory, tls: Tls | None) -> Connection:
-        """A transport and its protocol, connected. The socket is closed if that fails."""
+    async def _open(
+        self, sock: socket.socket, protocol_factory: ProtocolFactory, tls: Tls | None, *, is_given: bool
+    ) -> Connection:
+        """A transport and its protocol, connected.
+
+        If there can be no transport, the socket is closed, but one that IS_GIVEN stays the program's, as it is.
+        """
         try:
             sock.setblocking(False)
             protocol = protocol_factory()
             waiter: asyncio.Future[None] = self.create_future()
             transport = self._make_transport(sock, protocol, tls, waiter, None)
         except BaseException:
-            sock.close()
+            if not is_given:
+                sock.close()
             raise
         try:
             await waiter

@@ -90,7 +90,7 @@ class UnixSockets(Servers):
             _check_unix_stream(sock)
 
         tls = tls_of(ssl, False, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout)
-        return await self._open(sock, protocol_factory, tls)
+        return await self._open(sock, protocol_factory, tls, is_given=path is None)
 
     async def _connect_unix(self, path: str | bytes) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

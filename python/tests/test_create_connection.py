@@ -200,20 +200,6 @@ def test_errors_leave_no_garbage() -> None:
     hoop.run(main())
 
 
-def test_a_protocol_factory_that_fails_closes_the_connection() -> None:
-    async def main() -> None:
-        def fail() -> asyncio.Protocol:
-            raise LookupError("no protocol")
-
-        ours, theirs = socket.socketpair()
-        with theirs:
-            with pytest.raises(LookupError, match="no protocol"):
-                await asyncio.get_running_loop().create_connection(fail, sock=ours)
-            assert theirs.recv(1) == b""
-
-    hoop.run(main())
-
-
 def test_cancelling_gives_up_the_attempt() -> None:
     async def main() -> None:
         with silent_address() as address:
