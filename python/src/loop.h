@@ -50,9 +50,9 @@ typedef struct loop_object {
 
     /* What other threads scheduled: threadsafe.c. */
     pthread_mutex_t incoming_lock;
-    hoop_link incoming; /* work.link; under the lock */
-    hoop_post post;     /* brings it in; under the lock */
-    bool is_posted;     /* under the lock */
+    hoop_link incoming;        /* work.link; under the lock */
+    hoop_post post;            /* brings it in; under the lock */
+    bool is_posted;            /* under the lock */
     pthread_cond_t call_ended; /* with the lock: thread_safe_handle_object.runner is 0 again */
 } loop_object;
 

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 
+#include "arguments.h"
 #include "descriptors.h"
 #include "handle.h"
 #include "link.h"
@@ -218,24 +219,26 @@ static void callback_drop(handle_object *callback)
 }
 
 static PyObject *add_callback(PyObject *self, unsigned interest, const char *method,
-                              PyObject *const *args, Py_ssize_t count)
+                              PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
+    static const char *const parameters[] = {"fd", "callback", NULL};
     loop_object *loop = (loop_object *)self;
-    if (count < 2)
-        return PyErr_Format(PyExc_TypeError, "%s() missing %zd required positional argument%s",
-                            method, 2 - count, count == 1 ? "" : "s");
-    int fd = descriptor_of(loop, args[0], descriptor_check_free);
+    PyObject *values[2];
+    if (arguments_parse(method, parameters, args, count, names, values, NULL) < 0)
+        return NULL;
+    PyObject *file = values[0];
+    int fd = descriptor_of(loop, file, descriptor_check_free);
     if (fd < 0 || loop_check_closed(loop) < 0)
         return NULL;
-    handle_object *callback =
-        handle_new((PyTypeObject *)loop->state->Handle, loop, args[1], args + 2, count - 2, NULL);
+    handle_object *callback = handle_new((PyTypeObject *)loop->state->Handle, loop, values[1],
+                                         args + 2, count > 2 ? count - 2 : 0, NULL);
     struct readers_entry *entry = callback == NULL ? NULL : entry_get(loop, fd);
     if (entry == NULL || entry_watch(entry, fd, interest) < 0) {
         Py_XDECREF(callback);
         return NULL;
     }
-    if (entry->file == NULL && !PyLong_Check(args[0]))
-        entry->file = Py_NewRef(args[0]);
+    if (entry->file == NULL && !PyLong_Check(file))
+        entry->file = Py_NewRef(file);
     struct direction *direction = direction_of(entry, interest);
     handle_object *before = direction->callback;
     direction->callback = callback;
@@ -244,9 +247,16 @@ static PyObject *add_callback(PyObject *self, unsigned interest, const char *met
     Py_RETURN_NONE;
 }
 
-static PyObject *remove_callback(PyObject *self, unsigned interest, PyObject *file)
+static PyObject *remove_callback(PyObject *self, unsigned interest, const char *method,
+                                 PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
+    static const char *const parameters[] = {"fd", NULL};
     loop_object *loop = (loop_object *)self;
+    PyObject *file;
+    if (count > 1)
+        return PyErr_Format(PyExc_TypeError, "%s() takes 1 argument, not %zd", method, count);
+    if (arguments_parse(method, parameters, args, count, names, &file, NULL) < 0)
+        return NULL;
     int fd = descriptor_of(loop, file, descriptor_check_open);
     if (fd < 0)
         return NULL;
@@ -261,24 +271,26 @@ static PyObject *remove_callback(PyObject *self, unsigned interest, PyObject *fi
     Py_RETURN_TRUE;
 }
 
-PyObject *loop_add_reader(PyObject *self, PyObject *const *args, Py_ssize_t count)
+PyObject *loop_add_reader(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    return add_callback(self, HOOP_READABLE, "add_reader", args, count);
+    return add_callback(self, HOOP_READABLE, "add_reader", args, count, names);
 }
 
-PyObject *loop_add_writer(PyObject *self, PyObject *const *args, Py_ssize_t count)
+PyObject *loop_add_writer(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    return add_callback(self, HOOP_WRITABLE, "add_writer", args, count);
+    return add_callback(self, HOOP_WRITABLE, "add_writer", args, count, names);
 }
 
-PyObject *loop_remove_reader(PyObject *self, PyObject *file)
+PyObject *loop_remove_reader(PyObject *self, PyObject *const *args, Py_ssize_t count,
+                             PyObject *names)
 {
-    return remove_callback(self, HOOP_READABLE, file);
+    return remove_callback(self, HOOP_READABLE, "remove_reader", args, count, names);
 }
 
-PyObject *loop_remove_writer(PyObject *self, PyObject *file)
+PyObject *loop_remove_writer(PyObject *self, PyObject *const *args, Py_ssize_t count,
+                             PyObject *names)
 {
-    return remove_callback(self, HOOP_WRITABLE, file);
+    return remove_callback(self, HOOP_WRITABLE, "remove_writer", args, count, names);
 }
 
 /* ---- waiters ---- */

@@ -13,10 +13,12 @@
 #include "batch.h"
 #include "loop.h"
 
-PyObject *loop_add_reader(PyObject *self, PyObject *const *args, Py_ssize_t count);
-PyObject *loop_add_writer(PyObject *self, PyObject *const *args, Py_ssize_t count);
-PyObject *loop_remove_reader(PyObject *self, PyObject *file);
-PyObject *loop_remove_writer(PyObject *self, PyObject *file);
+PyObject *loop_add_reader(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names);
+PyObject *loop_add_writer(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names);
+PyObject *loop_remove_reader(PyObject *self, PyObject *const *args, Py_ssize_t count,
+                             PyObject *names);
+PyObject *loop_remove_writer(PyObject *self, PyObject *const *args, Py_ssize_t count,
+                             PyObject *names);
 
 /* One that waits for a descriptor besides add_reader's callback. Each direction has a queue of
  * them, and it is the first one's turn. */
@@ -43,19 +45,19 @@ int readers_traverse(loop_object *loop, visitproc visit, void *arg);
 void readers_clear(loop_object *loop);
 
 #define READERS_METHODS \
-    {"add_reader", (PyCFunction)(void *)loop_add_reader, METH_FASTCALL, \
-     "add_reader($self, fd, callback, /, *args)\n--\n\n" \
+    {"add_reader", (PyCFunction)(void *)loop_add_reader, METH_FASTCALL | METH_KEYWORDS, \
+     "add_reader($self, fd, callback, *args)\n--\n\n" \
      "Calls callback(*args) whenever fd, a number or a file object, can be read from.\n\n" \
      "Replaces an earlier callback. The descriptor is to be removed before it is closed."}, \
-        {"remove_reader", loop_remove_reader, METH_O, \
-         "remove_reader($self, fd, /)\n--\n\n" \
+        {"remove_reader", (PyCFunction)(void *)loop_remove_reader, METH_FASTCALL | METH_KEYWORDS, \
+         "remove_reader($self, fd)\n--\n\n" \
          "Ends what add_reader began. Returns whether there was a callback."}, \
-        {"add_writer", (PyCFunction)(void *)loop_add_writer, METH_FASTCALL, \
-         "add_writer($self, fd, callback, /, *args)\n--\n\n" \
+        {"add_writer", (PyCFunction)(void *)loop_add_writer, METH_FASTCALL | METH_KEYWORDS, \
+         "add_writer($self, fd, callback, *args)\n--\n\n" \
          "Calls callback(*args) whenever fd, a number or a file object, can be written to."}, \
     { \
-        "remove_writer", loop_remove_writer, METH_O, \
-            "remove_writer($self, fd, /)\n--\n\n" \
+        "remove_writer", (PyCFunction)(void *)loop_remove_writer, METH_FASTCALL | METH_KEYWORDS, \
+            "remove_writer($self, fd)\n--\n\n" \
             "Ends what add_writer began. Returns whether there was a callback." \
     }
 

@@ -6,6 +6,8 @@
  */
 #include "run.h"
 
+#include "threadsafe.h"
+
 #include "signals.h"
 
 static void before_wait(void *arg)
@@ -57,6 +59,7 @@ PyObject *loop_run(PyObject *self, PyObject *unused)
     if (check_run(loop) < 0)
         return NULL;
     Py_INCREF(loop);
+    threadsafe_take(loop); /* ahead of timers that are due */
     loop->running = true;
     loop->thread = PyThread_get_thread_ident();
     loop->lock_held_since = hoop_time_ns(loop->core);

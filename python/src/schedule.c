@@ -4,6 +4,7 @@
  */
 #include "schedule.h"
 
+#include "arguments.h"
 #include "handle.h"
 #include "thread_safe_handle.h"
 #include "threadsafe.h"
@@ -18,40 +19,25 @@ struct request {
     PyObject *context; /* or NULL */
 };
 
-/* The keyword context; there is no other. */
-static int parse_context(loop_object *loop, const char *method, PyObject *const *values,
-                         PyObject *names, PyObject **ret_context)
-{
-    Py_ssize_t count = names == NULL ? 0 : PyTuple_GET_SIZE(names);
-    for (Py_ssize_t i = 0; i < count; i++) {
-        PyObject *name = PyTuple_GET_ITEM(names, i);
-        if (name != loop->state->name_context &&
-            PyUnicode_Compare(name, loop->state->name_context) != 0) {
-            PyErr_Format(PyExc_TypeError, "%s() got an unexpected keyword argument '%U'", method,
-                         name);
-            return -1;
-        }
-        *ret_context = values[i];
-    }
-    return 0;
-}
+static const char *const soon_parameters[] = {"callback", NULL};
+static const char *const later_parameters[] = {"delay", "callback", NULL};
+static const char *const at_parameters[] = {"when", "callback", NULL};
 
-/* The leading NAMED arguments are the time, if there is one, and the callback. */
-static int parse(loop_object *loop, const char *method, int named, PyObject *const *args,
+static int parse(const char *method, const char *const *parameters, PyObject *const *args,
                  Py_ssize_t count, PyObject *names, struct request *request)
 {
-    if (count < named) {
-        PyErr_Format(PyExc_TypeError, "%s() missing %zd required positional argument%s", method,
-                     named - count, named - count == 1 ? "" : "s");
-        return -1;
-    }
+    PyObject *values[2];
+    bool has_time = parameters != soon_parameters;
+    Py_ssize_t named = has_time ? 2 : 1;
     *request = (struct request){
-        .time = named == 2 ? args[0] : NULL,
-        .callback = args[named - 1],
         .arguments = args + named,
-        .count = count - named,
+        .count = count > named ? count - named : 0,
     };
-    return names == NULL ? 0 : parse_context(loop, method, args + count, names, &request->context);
+    if (arguments_parse(method, parameters, args, count, names, values, &request->context) < 0)
+        return -1;
+    request->time = has_time ? values[0] : NULL;
+    request->callback = values[named - 1];
+    return 0;
 }
 
 static int check(loop_object *loop, const char *method, PyObject *callback)
@@ -73,7 +59,7 @@ PyObject *loop_call_soon(PyObject *self, PyObject *const *args, Py_ssize_t count
 {
     loop_object *loop = (loop_object *)self;
     struct request request;
-    if (parse(loop, "call_soon", 1, args, count, names, &request) < 0 ||
+    if (parse("call_soon", soon_parameters, args, count, names, &request) < 0 ||
         check(loop, "call_soon", request.callback) < 0)
         return NULL;
     threadsafe_take(loop);
@@ -88,7 +74,7 @@ PyObject *loop_call_soon_threadsafe(PyObject *self, PyObject *const *args, Py_ss
 {
     loop_object *loop = (loop_object *)self;
     struct request request;
-    if (parse(loop, "call_soon_threadsafe", 1, args, count, names, &request) < 0 ||
+    if (parse("call_soon_threadsafe", soon_parameters, args, count, names, &request) < 0 ||
         loop_check_closed(loop) < 0 ||
         (loop->debug && loop_check_callback(loop, request.callback, "call_soon_threadsafe") < 0))
         return NULL;
@@ -124,7 +110,7 @@ PyObject *loop_call_later(PyObject *self, PyObject *const *args, Py_ssize_t coun
     loop_object *loop = (loop_object *)self;
     struct request request;
     double delay;
-    if (parse(loop, "call_later", 2, args, count, names, &request) < 0 ||
+    if (parse("call_later", later_parameters, args, count, names, &request) < 0 ||
         parse_time(request.time, "delay must not be None", &delay) < 0 ||
         check(loop, "call_later", request.callback) < 0)
         return NULL;
@@ -136,7 +122,7 @@ PyObject *loop_call_at(PyObject *self, PyObject *const *args, Py_ssize_t count, 
     loop_object *loop = (loop_object *)self;
     struct request request;
     double when;
-    if (parse(loop, "call_at", 2, args, count, names, &request) < 0 ||
+    if (parse("call_at", at_parameters, args, count, names, &request) < 0 ||
         parse_time(request.time, "when cannot be None", &when) < 0 ||
         check(loop, "call_at", request.callback) < 0)
         return NULL;

@@ -16,19 +16,19 @@ PyObject *loop_time(PyObject *self, PyObject *unused);
 
 #define SCHEDULE_METHODS \
     {"call_soon", (PyCFunction)(void *)loop_call_soon, METH_FASTCALL | METH_KEYWORDS, \
-     "call_soon($self, callback, /, *args, context=None)\n--\n\n" \
+     "call_soon($self, callback, *args, context=None)\n--\n\n" \
      "Calls callback(*args) in the next iteration of the loop, in the order of scheduling.\n\n" \
      "context is the contextvars.Context to call it in, a copy of the current one by default.\n" \
      "Returns a Handle. Only from the loop's thread."}, \
         {"call_soon_threadsafe", (PyCFunction)(void *)loop_call_soon_threadsafe, \
          METH_FASTCALL | METH_KEYWORDS, \
-         "call_soon_threadsafe($self, callback, /, *args, context=None)\n--\n\n" \
+         "call_soon_threadsafe($self, callback, *args, context=None)\n--\n\n" \
          "call_soon, from any thread; wakes the loop."}, \
         {"call_later", (PyCFunction)(void *)loop_call_later, METH_FASTCALL | METH_KEYWORDS, \
-         "call_later($self, delay, callback, /, *args, context=None)\n--\n\n" \
+         "call_later($self, delay, callback, *args, context=None)\n--\n\n" \
          "Calls callback(*args) after delay seconds, as call_at does. Returns a TimerHandle."}, \
         {"call_at", (PyCFunction)(void *)loop_call_at, METH_FASTCALL | METH_KEYWORDS, \
-         "call_at($self, when, callback, /, *args, context=None)\n--\n\n" \
+         "call_at($self, when, callback, *args, context=None)\n--\n\n" \
          "Calls callback(*args) at the time when, in seconds of loop.time().\n\n" \
          "It is never called early; equal times keep the order of scheduling. Returns a\n" \
          "TimerHandle."}, \

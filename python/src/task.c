@@ -5,6 +5,8 @@
  */
 #include "task.h"
 
+#include "arguments.h"
+
 PyObject *loop_create_future(PyObject *self, PyObject *unused)
 {
     loop_object *loop = (loop_object *)self;
@@ -59,9 +61,16 @@ PyObject *loop_create_task(PyObject *self, PyObject *const *args, Py_ssize_t cou
     return task;
 }
 
-PyObject *loop_set_task_factory(PyObject *self, PyObject *factory)
+PyObject *loop_set_task_factory(PyObject *self, PyObject *const *args, Py_ssize_t count,
+                                PyObject *names)
 {
+    static const char *const parameters[] = {"factory", NULL};
     loop_object *loop = (loop_object *)self;
+    PyObject *factory;
+    if (count > 1)
+        return PyErr_Format(PyExc_TypeError, "set_task_factory() takes 1 argument, not %zd", count);
+    if (arguments_parse("set_task_factory", parameters, args, count, names, &factory, NULL) < 0)
+        return NULL;
     if (factory != Py_None && !PyCallable_Check(factory)) {
         PyErr_SetString(PyExc_TypeError, "task factory must be a callable or None");
         return NULL;

@@ -4,6 +4,7 @@
 import asyncio
 import contextvars
 import gc
+import math
 import weakref
 
 import hoop
@@ -43,6 +44,22 @@ def test_arguments_are_handed_over_however_many(loop: hoop.Loop) -> None:
     loop.call_soon(loop.stop)
     loop.run_forever()
     assert got == [(), (1,), ((),), (1, 2), (1, 2, 3)]
+
+
+def test_arguments_may_be_named_as_asyncios_are(loop: hoop.Loop) -> None:
+    ran: list[int] = []
+    loop.call_soon(callback=lambda: ran.append(1))
+    loop.call_soon_threadsafe(callback=lambda: ran.append(2))
+    loop.call_later(delay=0, callback=lambda: ran.append(3))
+    loop.call_later(0.001, callback=loop.stop, context=contextvars.copy_context())
+    loop.call_at(when=math.inf, callback=loop.stop)
+    loop.set_task_factory(factory=None)
+    loop.run_forever()
+    assert ran == [1, 2, 3]
+    with pytest.raises(TypeError, match="multiple values for argument 'callback'"):
+        loop.call_soon(print, callback=print)  # type: ignore[misc]
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'callback'"):
+        loop.call_soon()  # type: ignore[call-arg]
 
 
 def test_a_callback_runs_in_the_context_it_was_given_or_a_copy_of_the_current_one(loop: hoop.Loop) -> None:
