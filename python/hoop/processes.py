@@ -219,6 +219,10 @@ class Processes(LoopPart):
         transport._process_exited(returncode)
 
     def close(self) -> None:
+        """Drops all that is scheduled, and waits neither for the default executor nor for child processes.
+
+        RuntimeError if the loop is running. Closing it again does nothing.
+        """
         super().close()
         while self._pidfds:
             os.close(self._pidfds.pop())

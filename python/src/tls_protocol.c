@@ -408,6 +408,8 @@ static PyMethodDef tls_protocol_methods[] = {
     {"_get_extra_info", get_extra_info, METH_VARARGS,
      "_get_extra_info($self, name, default=None, /)\n--\n\nWhat the transports' get_extra_info() "
      "says."},
+     "_get_extra_info($self, name, default=None, /)\n--\n\n"
+     "What the transports' get_extra_info() says."},
     {0},
 };
 
