@@ -36,23 +36,6 @@ static int close_socket(struct transport *base)
     return transport_close_socket(base);
 }
 
-int datagram_transport_lose(struct datagram_transport *transport)
-{
-    struct transport *base = &transport->base;
-    if (base->file == NULL)
-        return 0;
-    base->conn_lost++;
-    int rc = transport_tell_lost(base);
-    PyObject *raised = rc < 0 ? PyErr_GetRaisedException() : NULL;
-    if (base->file != NULL)
-        rc = close_socket(base);
-    Py_CLEAR(base->protocol.object);
-    if (raised == NULL)
-        return rc;
-    PyErr_SetRaisedException(raised); /* instead of one of closing */
-    return -1;
-}
-
 /* ---- turns in the queue ---- */
 
 void datagram_transport_continue(struct datagram_transport *transport)
@@ -77,30 +60,6 @@ static int run_io(struct work *work)
     return rc;
 }
 
-static int lose(struct transport *base)
-{
-    return datagram_transport_lose(datagram_transport_of((PyObject *)base));
-}
-
-static int run_lost(struct work *work)
-{
-    return transport_run(work, lose);
-}
-
-static int start(struct transport *base)
-{
-    if (transport_introduce(base) < 0)
-        return -1;
-    base->started = true;
-    datagram_transport_continue(datagram_transport_of((PyObject *)base));
-    return transport_tell_waiter(base);
-}
-
-static int run_start(struct work *work)
-{
-    return transport_run(work, start);
-}
-
 static void notify(hoop_watch *watch, unsigned events)
 {
     struct datagram_transport *transport =
@@ -118,9 +77,9 @@ static void expire(hoop_timer *timer)
     datagram_transport_continue(transport);
 }
 
-static int reading_changed(struct transport *base)
+static int go_on(struct transport *base)
 {
-    datagram_transport_continue(datagram_transport_of((PyObject *)base)); /* if it wants to read */
+    datagram_transport_continue(datagram_transport_of((PyObject *)base));
     return 0;
 }
 
@@ -141,14 +100,14 @@ static size_t outgoing_size(const struct transport *base)
 }
 
 static const struct transport_kind kind = {
-    .run_start = run_start,
     .run_io = run_io,
-    .run_lost = run_lost,
     .notify = notify,
     .force_close = force_close,
+    .lose = transport_lose,
+    .close = close_socket,
     .abandon = close_socket,
     .drop = drop,
-    .reading_changed = reading_changed,
+    .go_on = go_on,
     .outgoing_size = outgoing_size,
 };
 

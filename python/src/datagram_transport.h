@@ -41,8 +41,6 @@ static inline struct datagram_transport *datagram_transport_of(PyObject *self)
 /* ---- life: 0, or -1 with an exception that is the caller's to raise ---- */
 
 int datagram_transport_close(struct datagram_transport *transport);
-/* The end, now: called by the queue. */
-int datagram_transport_lose(struct datagram_transport *transport);
 /* Queues io if there is something to do. */
 void datagram_transport_continue(struct datagram_transport *transport);
 

@@ -257,7 +257,7 @@ static int flushed(struct datagram_transport *transport)
         !link_is_alone(&transport->outgoing))
         return 0;
     transport->base.conn_lost++;
-    return datagram_transport_lose(transport);
+    return transport_lose(&transport->base);
 }
 
 int datagram_transport_flush(struct datagram_transport *transport)

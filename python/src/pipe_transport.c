@@ -129,27 +129,18 @@ static int close_pipe(struct transport *base)
     return transport_close_file(base, pipe);
 }
 
-int pipe_transport_lose(struct pipe_transport *transport)
+static int lose(struct transport *base)
 {
-    struct transport *base = &transport->base;
-    if (base->file == NULL)
-        return 0;
+    struct pipe_transport *transport = pipe_transport_of((PyObject *)base);
     bool was_at_eof = transport->at_eof;
     transport->at_eof = false;
-    if (was_at_eof && transport_tell(base, base->loop->state->name_eof_received, NULL,
-                                     "Exception in protocol.eof_received()") < 0) {
+    if (base->file != NULL && was_at_eof &&
+        transport_tell(base, base->loop->state->name_eof_received, NULL,
+                       "Exception in protocol.eof_received()") < 0) {
         work_push(base->loop, &base->lost); /* the rest, in the next run */
         return -1;
     }
-    int rc = transport_tell_lost(base);
-    PyObject *raised = rc < 0 ? PyErr_GetRaisedException() : NULL;
-    if (base->file != NULL) /* the protocol may have taken it */
-        rc = close_pipe(base);
-    Py_CLEAR(base->protocol.object);
-    if (raised == NULL)
-        return rc;
-    PyErr_SetRaisedException(raised); /* instead of one of closing */
-    return -1;
+    return transport_lose(base);
 }
 
 /* ---- turns in the queue ---- */
@@ -167,38 +158,12 @@ static int serve(struct transport *base)
     return rc;
 }
 
-static int lose(struct transport *base)
-{
-    return pipe_transport_lose(pipe_transport_of((PyObject *)base));
-}
-
-static int start(struct transport *base)
-{
-    base->started = true;
-    if (transport_introduce(base) < 0)
-        return -1;
-    if (pipe_transport_watch(pipe_transport_of((PyObject *)base)) < 0 &&
-        transport_report(base, "watching a pipe failed") < 0)
-        return -1;
-    return transport_tell_waiter(base);
-}
-
-static int run_start(struct work *work)
-{
-    return transport_run(work, start);
-}
-
 static int run_io(struct work *work)
 {
     return transport_run(work, serve);
 }
 
-static int run_lost(struct work *work)
-{
-    return transport_run(work, lose);
-}
-
-static int reading_changed(struct transport *base)
+static int go_on(struct transport *base)
 {
     return pipe_transport_watch(pipe_transport_of((PyObject *)base));
 }
@@ -216,14 +181,14 @@ static size_t outgoing_size(const struct transport *base)
 }
 
 static const struct transport_kind pipe_transport_kind = {
-    .run_start = run_start,
     .run_io = run_io,
-    .run_lost = run_lost,
     .notify = notify,
     .force_close = force_close,
+    .lose = lose,
+    .close = close_pipe,
     .abandon = close_pipe,
     .drop = drop,
-    .reading_changed = reading_changed,
+    .go_on = go_on,
     .outgoing_size = outgoing_size,
 };
 

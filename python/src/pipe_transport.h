@@ -55,8 +55,6 @@ void pipe_transport_unwatch(struct pipe_transport *transport);
 /* At once; connection_lost will get EXCEPTION, or None for NULL. 0, or -1 with an exception: the loop
  * is closed. */
 int pipe_transport_close(struct pipe_transport *transport, PyObject *exception);
-/* The end, now. 0, or -1 as above. */
-int pipe_transport_lose(struct pipe_transport *transport);
 PyObject *pipe_transport_represent(struct pipe_transport *transport, const char *more);
 
 /* ---- what both types are made of ---- */

@@ -60,10 +60,11 @@ static int give_up_empty_waiter(struct stream_transport *transport)
 }
 
 /* All that is left to do, whatever fails. */
-static int end(struct stream_transport *transport)
+static int close_all(struct transport *base)
 {
-    int rc = transport_close_socket(&transport->base);
-    Py_CLEAR(transport->base.protocol.object);
+    struct stream_transport *transport = stream_transport_of((PyObject *)base);
+    int rc = transport_close_socket(base);
+    Py_CLEAR(base->protocol.object);
     PyObject *raised = rc < 0 ? PyErr_GetRaisedException() : NULL;
     int (*const steps[])(struct stream_transport *) = {detach_server, give_up_empty_waiter};
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
@@ -73,20 +74,6 @@ static int end(struct stream_transport *transport)
     if (raised == NULL)
         return 0;
     PyErr_SetRaisedException(raised);
-    return -1;
-}
-
-int stream_transport_lose(struct stream_transport *transport)
-{
-    if (transport->base.file == NULL)
-        return 0;
-    transport->base.conn_lost++;
-    int rc = transport_tell_lost(&transport->base);
-    PyObject *raised = rc < 0 ? PyErr_GetRaisedException() : NULL;
-    rc = end(transport);
-    if (raised == NULL)
-        return rc;
-    PyErr_SetRaisedException(raised); /* instead of one that end() left */
     return -1;
 }
 
@@ -125,42 +112,17 @@ static int run_io(struct work *work)
     return rc;
 }
 
-static int lose(struct transport *base)
-{
-    return stream_transport_lose(stream_transport_of((PyObject *)base));
-}
-
-static int run_lost(struct work *work)
-{
-    return transport_run(work, lose);
-}
-
-static int start(struct transport *base)
-{
-    if (transport_introduce(base) < 0)
-        return -1;
-    base->started = true;
-    stream_transport_continue(stream_transport_of((PyObject *)base));
-    return transport_tell_waiter(base);
-}
-
-static int run_start(struct work *work)
-{
-    return transport_run(work, start);
-}
-
 static void notify(hoop_watch *watch, unsigned events)
 {
     (void)events;
     stream_transport_continue(stream_transport_of((PyObject *)transport_of_watch(watch)));
 }
 
-static int reading_changed(struct transport *base)
+static int go_on(struct transport *base)
 {
     struct stream_transport *transport = stream_transport_of((PyObject *)base);
-    if (base->paused)
-        return 0;
-    transport->at_eof = false; /* a protocol that was set meanwhile is told, too */
+    if (!base->paused)
+        transport->at_eof = false; /* a protocol that was set meanwhile is told, too */
     stream_transport_continue(transport);
     return 0;
 }
@@ -188,14 +150,14 @@ static size_t outgoing_size(const struct transport *base)
 }
 
 static const struct transport_kind kind = {
-    .run_start = run_start,
     .run_io = run_io,
-    .run_lost = run_lost,
     .notify = notify,
     .force_close = force_close,
+    .lose = transport_lose,
+    .close = close_all,
     .abandon = abandon,
     .drop = drop,
-    .reading_changed = reading_changed,
+    .go_on = go_on,
     .outgoing_size = outgoing_size,
 };
 

@@ -34,8 +34,6 @@ static inline struct stream_transport *stream_transport_of(PyObject *self)
 /* ---- life: 0, or -1 with an exception that is the caller's to raise ---- */
 
 int stream_transport_close(struct stream_transport *transport);
-/* The end, now: called by the queue. */
-int stream_transport_lose(struct stream_transport *transport);
 /* Queues io if there is something to do. */
 void stream_transport_continue(struct stream_transport *transport);
 

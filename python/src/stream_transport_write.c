@@ -83,8 +83,10 @@ static int drained(struct stream_transport *transport)
 {
     if (tell_empty_waiter(transport) < 0)
         return transport_failed(&transport->base, "Fatal write error on socket transport");
-    if (transport->base.closing)
-        return stream_transport_lose(transport);
+    if (transport->base.closing) {
+        transport->base.conn_lost++;
+        return transport_lose(&transport->base);
+    }
     int rc = transport->eof ? shut_down(transport) : 0;
     return rc < 0 ? write_failed(transport, -rc) : 0;
 }

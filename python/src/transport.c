@@ -107,7 +107,7 @@ int transport_schedule_lost(struct transport *transport, PyObject *exception)
     return 0;
 }
 
-int transport_tell_lost(struct transport *transport)
+static int tell_lost(struct transport *transport)
 {
     PyObject *exception = transport->lost_with;
     transport->lost_with = NULL;
@@ -116,6 +116,26 @@ int transport_tell_lost(struct transport *transport)
                             "Exception in protocol.connection_lost()");
     Py_XDECREF(exception);
     return rc;
+}
+
+int transport_lose(struct transport *transport)
+{
+    if (transport->file == NULL)
+        return 0;
+    int rc = tell_lost(transport);
+    PyObject *raised = rc < 0 ? PyErr_GetRaisedException() : NULL;
+    if (transport->file != NULL) /* of a pipe the protocol may have taken it */
+        rc = transport->kind->close(transport);
+    Py_CLEAR(transport->protocol.object);
+    if (raised == NULL)
+        return rc;
+    PyErr_SetRaisedException(raised); /* instead of one of closing */
+    return -1;
+}
+
+static int run_lost(struct work *work)
+{
+    return transport_run(work, transport_of(work->owner)->kind->lose);
 }
 
 int transport_close_file(struct transport *transport, PyObject *file)
@@ -131,7 +151,8 @@ int transport_close_socket(struct transport *transport)
     PyObject *sock = transport->file;
     transport->file = NULL;
     transport->closing = true;
-    transport->conn_lost++;
+    if (transport->conn_lost == 0)
+        transport->conn_lost = 1;
     hoop_watch_stop(transport->loop->core, &transport->watch);
     work_remove(&transport->io);
     descriptor_release(transport->loop, transport->fd);
@@ -140,7 +161,9 @@ int transport_close_socket(struct transport *transport)
 
 /* ---- the beginning ---- */
 
-int transport_introduce(struct transport *transport)
+/* Calls connection_made, the first time. 0, or -1 with an exception that ends the run: then the start
+ * is queued again, for the rest. */
+static int introduce(struct transport *transport)
 {
     if (transport->protocol_is_told)
         return 0;
@@ -152,7 +175,8 @@ int transport_introduce(struct transport *transport)
     return -1;
 }
 
-int transport_tell_waiter(struct transport *transport)
+/* It gets the result None, unless it is done. */
+static int tell_waiter(struct transport *transport)
 {
     PyObject *waiter = transport->waiter;
     struct core_state *state = transport->loop->state;
@@ -165,6 +189,22 @@ int transport_tell_waiter(struct transport *transport)
     Py_DECREF(waiter);
     Py_XDECREF(done);
     return done != NULL ? 0 : transport_report(transport, "Exception in a connection's waiter");
+}
+
+static int start(struct transport *transport)
+{
+    if (introduce(transport) < 0)
+        return -1;
+    transport->started = true;
+    if (transport->kind->go_on(transport) < 0 &&
+        transport_report(transport, "watching a transport's file failed") < 0)
+        return -1;
+    return tell_waiter(transport);
+}
+
+static int run_start(struct work *work)
+{
+    return transport_run(work, start);
 }
 
 PyObject *transport_extra(PyObject *extra)
@@ -236,9 +276,9 @@ static struct transport *allocate(PyTypeObject *type, const struct transport_kin
     transport->context = context;
     flow_control_init(&transport->flow);
     hoop_watch_init(&transport->watch, kind->notify);
-    work_init(&transport->start, (PyObject *)transport, kind->run_start);
+    work_init(&transport->start, (PyObject *)transport, run_start);
     work_init(&transport->io, (PyObject *)transport, kind->run_io);
-    work_init(&transport->lost, (PyObject *)transport, kind->run_lost);
+    work_init(&transport->lost, (PyObject *)transport, run_lost);
     return transport;
 }
 

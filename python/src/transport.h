@@ -18,21 +18,23 @@ struct transport;
 
 /* All functions are called with a transport of that kind. */
 struct transport_kind {
-    /* transport.start, .io and .lost: see there. */
-    int (*run_start)(struct work *work);
-    int (*run_io)(struct work *work);
-    int (*run_lost)(struct work *work);
+    int (*run_io)(struct work *work); /* transport.io: see there */
     void (*notify)(hoop_watch *watch, unsigned events);
     /* Ends it at once, with EXCEPTION for connection_lost, or NULL. 0, or -1 with an exception that is
      * the caller's to raise. */
     int (*force_close)(struct transport *transport, PyObject *exception);
+    /* The turn for transport.lost, in its context: transport_lose, or more. As work.run returns. */
+    int (*lose)(struct transport *transport);
+    /* The protocol has been told of the end: closes its file, and does what else is to be done. As
+     * work.run returns. */
+    int (*close)(struct transport *transport);
     /* Nobody closed it: closes its file. As work.run returns. */
     int (*abandon)(struct transport *transport);
     /* Lets go of what only this kind has; the file is closed. May be called again. */
     void (*drop)(struct transport *transport);
-    /* pause_reading or resume_reading was called. 0, or -1 with an exception. NULL: it does not
-     * read. */
-    int (*reading_changed)(struct transport *transport);
+    /* It has started, or pause_reading or resume_reading was called: waits for what it is to wait for
+     * now. 0, or -1 with an exception. */
+    int (*go_on)(struct transport *transport);
     /* How many bytes wait to be written. NULL: it does not write. */
     size_t (*outgoing_size)(const struct transport *transport);
 };
@@ -97,12 +99,6 @@ void transport_discard(struct transport *transport);
 PyObject *transport_extra(PyObject *extra);
 /* Adds what is known of the transport's socket to its `extra`. 0, or -1 with an exception. */
 int transport_describe_socket(struct transport *transport);
-/* Calls connection_made, the first time. 0, or -1 with an exception that ends the run: then start
- * is queued again, for the rest. */
-int transport_introduce(struct transport *transport);
-/* The waiter, if there is one, gets the result None unless it is done; it is dropped. As work.run
- * returns. */
-int transport_tell_waiter(struct transport *transport);
 
 /* ---- what happens to it ---- */
 
@@ -132,8 +128,9 @@ int transport_count_lost_write(struct transport *transport, const char *module);
 /* connection_lost will be called, with EXCEPTION, or None for NULL; nothing is written any more. 0,
  * or -1 with an exception: the loop is closed, or another thread's. */
 int transport_schedule_lost(struct transport *transport, PyObject *exception);
-/* Calls connection_lost. As work.run returns. */
-int transport_tell_lost(struct transport *transport);
+/* The end, now: calls connection_lost, and closes the file. Nothing happens if it is closed. As
+ * work.run returns. */
+int transport_lose(struct transport *transport);
 /* Lets go of the descriptor of a socket, and closes it. As work.run returns. */
 int transport_close_socket(struct transport *transport);
 /* Closes FILE, which was the transport's. Takes it over. As work.run returns. */

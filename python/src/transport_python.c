@@ -63,7 +63,7 @@ PyObject *transport_is_reading_method(PyObject *self, PyObject *unused)
 static PyObject *set_paused(struct transport *transport, bool paused)
 {
     transport->paused = paused;
-    if (transport->kind->reading_changed(transport) < 0)
+    if (transport->kind->go_on(transport) < 0)
         return NULL;
     if (!transport->loop->debug)
         Py_RETURN_NONE;

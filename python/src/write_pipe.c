@@ -44,7 +44,7 @@ static int flush(struct pipe_transport *transport)
     if (transport_resume_protocol(&transport->base, transport->outgoing.size) < 0)
         return -1; /* it may have written more, or closed the transport */
     if (transport->outgoing.count == 0 && transport->base.closing)
-        return pipe_transport_lose(transport);
+        return transport_lose(&transport->base);
     return pipe_transport_watch(transport) < 0 ? write_failed(transport) : 0;
 }
 
