@@ -310,15 +310,6 @@ static int parse(struct core_state *state, PyObject *const *args, Py_ssize_t cou
     return -1;
 }
 
-static int check_data(PyObject *data)
-{
-    if (PyBytes_Check(data) || PyByteArray_Check(data) || PyMemoryView_Check(data))
-        return 0;
-    PyErr_Format(PyExc_TypeError, "data argument must be a bytes-like object, not '%.200s'",
-                 Py_TYPE(data)->tp_name);
-    return -1;
-}
-
 /* Where to: *ADDRESS, as the program has it, becomes what the transport makes of it; NULL for
  * None. */
 static int check_address(const struct datagram_transport *transport, PyObject **address)
@@ -360,7 +351,7 @@ PyObject *datagram_transport_sendto(PyObject *self, PyObject *const *args, Py_ss
     struct datagram_transport *transport = datagram_transport_of(self);
     PyObject *values[] = {NULL, Py_None};
     if (parse(transport->base.loop->state, args, count, names, values) < 0 ||
-        check_data(values[0]) < 0)
+        transport_check_data(values[0]) < 0)
         return NULL;
     if (!EMPTY_DATAGRAMS_ARE_SENT) {
         Py_ssize_t len = PyObject_Size(values[0]);

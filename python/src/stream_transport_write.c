@@ -129,17 +129,6 @@ int stream_transport_flush(struct stream_transport *transport)
 
 /* ---- write ---- */
 
-static int check_type(PyObject *data)
-{
-    if (PyBytes_Check(data) || PyByteArray_Check(data) || PyMemoryView_Check(data))
-        return 0;
-    PyObject *name = PyType_GetName(Py_TYPE(data));
-    if (name != NULL)
-        PyErr_Format(PyExc_TypeError, "data argument must be a bytes-like object, not %R", name);
-    Py_XDECREF(name);
-    return -1;
-}
-
 /* METHOD is called: may it be? */
 static int check_write(const struct stream_transport *transport, const char *method,
                        const char *busy)
@@ -189,7 +178,7 @@ static int write_bytes(struct stream_transport *transport, PyObject *data, const
 PyObject *stream_transport_write(PyObject *self, PyObject *data)
 {
     struct stream_transport *transport = stream_transport_of(self);
-    if (check_type(data) < 0 || check_write(transport, "write", "unable to write") < 0)
+    if (transport_check_data(data) < 0 || check_write(transport, "write", "unable to write") < 0)
         return NULL;
     int rc;
     if (PyBytes_CheckExact(data)) {

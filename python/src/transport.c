@@ -94,6 +94,15 @@ int transport_count_lost_write(struct transport *transport, const char *module)
     return result == NULL ? -1 : 0;
 }
 
+int transport_refuse_data(PyObject *data)
+{
+    PyObject *name = PyType_GetName(Py_TYPE(data));
+    if (name != NULL)
+        PyErr_Format(PyExc_TypeError, "data argument must be a bytes-like object, not %R", name);
+    Py_XDECREF(name);
+    return -1;
+}
+
 /* ---- the end ---- */
 
 int transport_schedule_lost(struct transport *transport, PyObject *exception)

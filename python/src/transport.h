@@ -123,6 +123,15 @@ int transport_failed(struct transport *transport, const char *message);
  * with an exception. */
 int transport_count_lost_write(struct transport *transport, const char *module);
 
+/* TypeError: DATA cannot be written. -1 */
+int transport_refuse_data(PyObject *data);
+/* Can DATA be written? 0, or -1 with an exception. Here, because it is part of each message. */
+static inline int transport_check_data(PyObject *data)
+{
+    bool is_known = PyBytes_Check(data) || PyByteArray_Check(data) || PyMemoryView_Check(data);
+    return is_known ? 0 : transport_refuse_data(data);
+}
+
 /* ---- the end ---- */
 
 /* connection_lost will be called, with EXCEPTION, or None for NULL; nothing is written any more. 0,

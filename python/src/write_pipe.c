@@ -105,21 +105,10 @@ static int write_bytes(struct pipe_transport *transport, PyObject *data, const v
     return transport_pause_protocol(&transport->base, transport->outgoing.size);
 }
 
-static int check_type(PyObject *data)
-{
-    if (PyBytes_Check(data) || PyByteArray_Check(data) || PyMemoryView_Check(data))
-        return 0;
-    PyObject *name = PyType_GetName(Py_TYPE(data));
-    if (name != NULL)
-        PyErr_Format(PyExc_TypeError, "data argument must be a bytes-like object, not %R", name);
-    Py_XDECREF(name);
-    return -1;
-}
-
 static int write_object(struct pipe_transport *transport, PyObject *data)
 {
     Py_buffer buffer;
-    if (check_type(data) < 0 || PyObject_GetBuffer(data, &buffer, PyBUF_SIMPLE) < 0)
+    if (transport_check_data(data) < 0 || PyObject_GetBuffer(data, &buffer, PyBUF_SIMPLE) < 0)
         return -1;
     int rc = write_bytes(transport, data, buffer.buf, (size_t)buffer.len);
     PyBuffer_Release(&buffer);
