@@ -2,9 +2,7 @@
 """create_datagram_endpoint: a socket for datagrams, bound and connected as asked for, and its transport."""
 
 import asyncio
-import os
 import socket
-import stat
 import sys
 from asyncio.log import logger
 from collections.abc import Callable
@@ -13,6 +11,7 @@ from typing import Any
 from . import _core
 from .addresses import Addresses
 from .sockets import Address, SocketOperations
+from .unix_sockets import remove_stale
 
 # What a socket is made for: family, protocol, local address and remote address.
 _Plan = tuple[int, int, Address, Address]
@@ -38,24 +37,12 @@ def _set_reuse_port(sock: socket.socket) -> None:
         raise ValueError(message) from None
 
 
-def _remove_stale(path: str) -> None:
-    """A socket that a former process left in the file system is in the way."""
-    try:
-        if stat.S_ISSOCK(os.stat(path).st_mode):
-            os.remove(path)
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        # One may be allowed to make a socket there, and no more.
-        logger.error("Unable to check or remove stale UNIX socket %r: %r", path, error)
-
-
 def _unix_plan(family: int, proto: int, local: Any, remote: Any) -> _Plan:
     for address in (local, remote):
         if address is not None and not isinstance(address, str):
             raise TypeError("string is expected")
     if local and local[0] != "\0":
-        _remove_stale(local)
+        remove_stale(local)
     return family, proto, local, remote
 
 

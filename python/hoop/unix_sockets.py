@@ -26,7 +26,7 @@ def _is_file(path: str | bytes) -> bool:
     return bool(path) and path[0] not in (0, "\0")
 
 
-def _remove_stale(path: str | bytes) -> None:
+def remove_stale(path: str | bytes) -> None:
     """What a server that is gone has left behind; nothing but a socket is removed."""
     try:
         if stat.S_ISSOCK(os.stat(path).st_mode):
@@ -42,7 +42,7 @@ def _bind(path: str | bytes) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         if _is_file(path):
-            _remove_stale(path)
+            remove_stale(path)
         sock.bind(path)
     except OSError as error:
         sock.close()
