@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """What the tests of the package share."""
 
+import socket
 from collections.abc import Iterator
 
 import hoop
 import pytest
-from tls_pair import Certificates
+import tls_identity
+from tls_identity import Certificates
 
 
 @pytest.fixture
@@ -16,7 +18,17 @@ def loop() -> Iterator[hoop.Loop]:
     loop.close()
 
 
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Two connected sockets that do not block."""
+    left, right = socket.socketpair()
+    left.setblocking(False)
+    right.setblocking(False)
+    with left, right:
+        yield left, right
+
+
 @pytest.fixture(scope="session")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    """Made once: keys and certificates for TLS."""
-    return Certificates(tmp_path_factory.mktemp("certificates"))
+def certificates() -> Certificates:
+    """Keys and certificates for TLS."""
+    return tls_identity.certificates()

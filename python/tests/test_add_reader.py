@@ -8,21 +8,11 @@ import os
 import socket
 import tempfile
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import hoop
 import pytest
-
-
-@pytest.fixture
-def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
-    """Two connected sockets that do not block."""
-    left, right = socket.socketpair()
-    left.setblocking(False)
-    right.setblocking(False)
-    with left, right:
-        yield left, right
 
 
 def iterate(loop: hoop.Loop, times: int = 1) -> None:

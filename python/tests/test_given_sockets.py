@@ -3,7 +3,7 @@
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 
 import hoop
 import pytest
@@ -26,13 +26,6 @@ def unix(loop: hoop.Loop, factory: Callable[[], asyncio.Protocol], sock: socket.
 
 
 all_ways = pytest.mark.parametrize("connect", [connection, accepted, unix])
-
-
-@pytest.fixture
-def pair() -> Iterator[Pair]:
-    left, right = socket.socketpair()
-    with left, right:
-        yield left, right
 
 
 def fail() -> asyncio.Protocol:

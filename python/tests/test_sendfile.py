@@ -16,15 +16,6 @@ Pair = tuple[socket.socket, socket.socket]
 DATA = bytes(range(256)) * 4096  # more than a socket takes at once
 
 
-@pytest.fixture
-def pair() -> Iterator[Pair]:
-    left, right = socket.socketpair()
-    left.setblocking(False)
-    right.setblocking(False)
-    with left, right:
-        yield left, right
-
-
 @pytest.fixture(params=["file", "memory"])
 def file(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[IO[bytes]]:
     """A file that the kernel sends, and one that must be read."""

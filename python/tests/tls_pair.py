@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the tests of TLS share: certificates, and a connection in memory.
+"""What the tests of TLS share: a connection in memory.
 
 The connection has hoop's TlsProtocol on one side and a bare SSLObject on the other; the test carries the bytes between
 them, in pieces as it likes, and keeps the clock. Nothing waits.
@@ -9,45 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import subprocess
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from hoop import _core
-
-
-class Certificates:
-    """An authority; certificates of it for the server (localhost, and other.example) and for a client."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        subject = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj"]
-        self._openssl(
-            *("req", "-x509", *subject, "/CN=hoop's tests", "-keyout", "ca.key", "-out", "ca.pem", "-days", "3650"),
-            *("-addext", "keyUsage=critical,keyCertSign,cRLSign"),
-        )
-        for name, host in ("server", "localhost"), ("other", "other.example"), ("client", "client.example"):
-            (folder / f"{name}.ext").write_text(
-                f"subjectAltName=DNS:{host},IP:127.0.0.1\nbasicConstraints=CA:FALSE\n"
-                "authorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n"
-            )
-            self._openssl("req", *subject, f"/CN={host}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
-            self._openssl(
-                *("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"),
-                *("-out", f"{name}.pem", "-days", "3650", "-extfile", f"{name}.ext"),
-            )
-
-    def _openssl(self, *arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], cwd=self.folder, check=True, capture_output=True, timeout=60)
-
-    def server(self, name: str = "server") -> ssl.SSLContext:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(self.folder / "ca.pem"))
-        context.load_cert_chain(self.folder / f"{name}.pem", self.folder / f"{name}.key")
-        return context
-
-    def client(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=str(self.folder / "ca.pem"))
+from tls_identity import Certificates as Certificates
 
 
 class Timer:
