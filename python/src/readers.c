@@ -140,9 +140,9 @@ static void entry_settle(struct readers_entry *entry)
     unsigned interest = interest_of(entry);
     if (interest == 0)
         hoop_watch_stop(entry->loop->core, &entry->watch);
-    else if (entry->watch.fd >= 0 && interest != entry->watch.interest)
-        /* If the kernel refuses, it goes on telling of both; nobody listens to one. */
-        (void)hoop_watch_change(entry->loop->core, &entry->watch, interest);
+    else if (entry->watch.fd >= 0 && interest != entry->watch.interest &&
+             hoop_watch_change(entry->loop->core, &entry->watch, interest) < 0)
+        return; /* the kernel goes on telling of both; nobody listens to one */
     if (entry->reader.callback == NULL && entry->writer.callback == NULL)
         Py_CLEAR(entry->file);
 }

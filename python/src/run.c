@@ -6,9 +6,8 @@
  */
 #include "run.h"
 
-#include "threadsafe.h"
-
 #include "signals.h"
+#include "threadsafe.h"
 
 static void before_wait(void *arg)
 {

@@ -406,8 +406,6 @@ static PyMethodDef tls_protocol_methods[] = {
     {"_get_app_transport", get_app_transport, METH_NOARGS,
      "_get_app_transport($self, /)\n--\n\nThe program's transport."},
     {"_get_extra_info", get_extra_info, METH_VARARGS,
-     "_get_extra_info($self, name, default=None, /)\n--\n\nWhat the transports' get_extra_info() "
-     "says."},
      "_get_extra_info($self, name, default=None, /)\n--\n\n"
      "What the transports' get_extra_info() says."},
     {0},
