@@ -54,7 +54,7 @@ int stream_transport_flush(struct stream_transport *transport);
 int stream_transport_fail_empty_waiter(struct stream_transport *transport, PyObject *exception);
 
 PyObject *stream_transport_write(PyObject *self, PyObject *data);
-PyObject *stream_transport_writelines(PyObject *self, PyObject *list);
+PyObject *stream_transport_writelines(PyObject *self, PyObject *lines);
 PyObject *stream_transport_write_eof(PyObject *self, PyObject *unused);
 PyObject *stream_transport_make_empty_waiter(PyObject *self, PyObject *unused);
 
