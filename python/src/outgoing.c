@@ -36,7 +36,8 @@ static int reserve(struct outgoing *outgoing)
         return 0;
     }
     size_t capacity = outgoing->capacity == 0 ? FEW : 2 * outgoing->capacity;
-    struct outgoing_piece *pieces = PyMem_Resize(outgoing->pieces, struct outgoing_piece, capacity);
+    struct outgoing_piece *pieces = outgoing->pieces;
+    PyMem_Resize(pieces, struct outgoing_piece, capacity);
     if (pieces == NULL) {
         (void)PyErr_NoMemory();
         return -1;

@@ -62,6 +62,28 @@ def test_more_pieces_than_fit_into_one_system_call(loop: hoop.Loop, pair: Pair) 
     close(protocol)
 
 
+def test_a_write_that_finds_no_memory_leaves_the_others_as_they_are(loop: hoop.Loop, pair: Pair) -> None:
+    memory = pytest.importorskip("_testcapi")
+    protocol = connect(loop, pair[0])
+    write = protocol.transport.write
+    expected = bytearray(fill(protocol))
+    refused = 0
+    for number in range(100):
+        data = b"%d," % number
+        memory.set_nomemory(0)
+        try:
+            write(data)
+            memory.remove_mem_hooks()
+        except MemoryError:
+            memory.remove_mem_hooks()
+            refused += 1
+            write(data)
+        expected += data
+    assert 0 < refused < 100
+    assert drain_far(protocol, pair[1], len(expected)) == expected
+    close(protocol)
+
+
 def test_writelines(loop: hoop.Loop, pair: Pair) -> None:
     protocol = connect(loop, pair[0])
     transport = protocol.transport
