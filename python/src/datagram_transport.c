@@ -137,9 +137,11 @@ static int set_up(struct datagram_transport *transport, PyObject *address, PyObj
     link_init(&transport->outgoing);
     hoop_timer_init(&transport->retry, expire);
     base->extra = transport_extra(extra);
+    if (base->extra == NULL)
+        return -1;
     int has_address = PyObject_IsTrue(address);
     transport->address = has_address > 0 ? Py_NewRef(address) : NULL;
-    if (base->extra == NULL || has_address < 0 || find_family(base->fd, &transport->family) < 0 ||
+    if (has_address < 0 || find_family(base->fd, &transport->family) < 0 ||
         transport_describe_socket(base) < 0)
         return -1;
     transport->is_connected = is_connected(base->fd);
