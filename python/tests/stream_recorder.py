@@ -14,14 +14,30 @@ from hoop import _core
 Pair = tuple[socket.socket, socket.socket]
 
 
+def take_little(sock: socket.socket) -> None:
+    """The kernel may take megabytes else, and more with time: no test could tell when something waits."""
+    for buffer in socket.SO_SNDBUF, socket.SO_RCVBUF:
+        sock.setsockopt(socket.SOL_SOCKET, buffer, 100_000)
+
+
 def tcp_pair() -> Pair:
+    near = socket.socket()
     with socket.create_server(("127.0.0.1", 0)) as server:
-        near = socket.create_connection(server.getsockname())
+        take_little(near)  # these are settled when they connect
+        take_little(server)
+        near.connect(server.getsockname())
         far, _ = server.accept()
     return near, far
 
 
-@pytest.fixture(params=[tcp_pair, socket.socketpair], ids=["tcp", "unix"])
+def unix_pair() -> Pair:
+    near, far = socket.socketpair()
+    take_little(near)
+    take_little(far)
+    return near, far
+
+
+@pytest.fixture(params=[tcp_pair, unix_pair], ids=["tcp", "unix"])
 def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
     """Two connected sockets: one for the transport, one for the test, which blocks."""
     near, far = request.param()

@@ -17,7 +17,7 @@ from stream_recorder import Buffered, Pair, Recorder, Server, close, connect, dr
 # ---- the end ----
 
 
-def test_close_sends_what_was_written_and_reads_no_more(loop: hoop.Loop, pair: Pair) -> None:
+def test_close_sends_what_was_written(loop: hoop.Loop, pair: Pair) -> None:
     near, far = pair
     protocol = connect(loop, near)
     transport = protocol.transport
@@ -25,13 +25,23 @@ def test_close_sends_what_was_written_and_reads_no_more(loop: hoop.Loop, pair: P
     transport.close()
     transport.close()
     assert transport.is_closing() and not transport.is_reading() and protocol.told == ["made"]
-    far.send(b"too late")
     turn(loop, 3)
     assert drain_far(protocol, far, len(written)) == written
     assert protocol.told == ["made", "lost"] and protocol.exception is None
     assert near.fileno() == -1 and transport.get_protocol() is None and transport._sock is None
     turn(loop, 3)
     assert protocol.told == ["made", "lost"]
+
+
+def test_what_comes_after_close_is_not_read(loop: hoop.Loop, pair: Pair) -> None:
+    protocol = connect(loop, pair[0])
+    fill(protocol, 1_000_000)
+    protocol.transport.close()
+    pair[1].send(b"too late")
+    turn(loop, 3)
+    assert protocol.told == ["made", "pause"] and pair[0].recv(100) == b"too late"
+    close(protocol)
+    assert protocol.told == ["made", "pause", "lost"]
 
 
 def test_connection_lost_comes_by_the_queue(loop: hoop.Loop, pair: Pair) -> None:
