@@ -4,8 +4,10 @@
 import io
 import os
 import socket
+import threading
 from asyncio import constants
 from asyncio.exceptions import SendfileNotAvailableError
+from collections.abc import Callable
 from typing import IO, Any
 
 from .sockets import SocketOperations, check_socket, completed
@@ -71,6 +73,33 @@ class FileSending:
             os.lseek(self._file, self._offset + self.sent, os.SEEK_SET)
 
 
+class FileReading:
+    """One file that is read in other threads to be sent; `sent` is for the sender to count."""
+
+    def __init__(self, file: Any, offset: int) -> None:
+        self.sent = 0
+        self._file = file
+        self._offset = offset
+        self._can_seek = hasattr(file, "seek")
+        self._lock = threading.Lock()
+        self._is_finished = False
+        if self._can_seek:
+            file.seek(offset)
+
+    def read(self, method: Callable[[Any], Any], argument: Any) -> Any:
+        """The file's METHOD in another thread; nothing when the sending has ended meanwhile."""
+        with self._lock:
+            return None if self._is_finished else method(argument)
+
+    def finish(self) -> None:
+        """Puts the file's position behind what was sent, be it nothing: what a cancelled sending has read is not sent.
+        A thread that still reads is waited for, else it would move the position afterwards."""
+        if self._can_seek:
+            with self._lock:
+                self._is_finished = True
+                self._file.seek(self._offset + self.sent)
+
+
 class SendingFiles(SocketOperations):
     async def sock_sendfile(
         self,
@@ -103,20 +132,17 @@ class SendingFiles(SocketOperations):
             sending.finish()
 
     async def _send_file_by_reading(self, sock: socket.socket, file: Any, offset: int, count: int | None) -> int:
-        if hasattr(file, "seek"):
-            file.seek(offset)
-        sent = 0
+        reading = FileReading(file, offset)
         block_size = constants.SENDFILE_FALLBACK_READBUFFER_SIZE
         buffer = memoryview(bytearray(min(count or block_size, block_size)))
         try:
-            while count is None or sent < count:
-                block = buffer if count is None else buffer[: count - sent]
-                read = await self.run_in_executor(None, file.readinto, block)
+            while count is None or reading.sent < count:
+                block = buffer if count is None else buffer[: count - reading.sent]
+                read = await self.run_in_executor(None, reading.read, file.readinto, block)
                 if not read:
                     break
                 await self.sock_sendall(sock, block[:read])
-                sent += read
-            return sent
+                reading.sent += read
+            return reading.sent
         finally:
-            if sent > 0 and hasattr(file, "seek"):
-                file.seek(offset + sent)
+            reading.finish()

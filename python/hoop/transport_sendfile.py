@@ -8,7 +8,7 @@ from asyncio import constants
 from typing import Any
 
 from .base import LoopPart
-from .sendfile import FileSending, check_sendfile
+from .sendfile import FileReading, FileSending, check_sendfile
 
 _Mode = constants._SendfileMode
 # How much the fallback reads at a time.
@@ -158,23 +158,26 @@ class TransportSendfile(LoopPart):
     async def _sendfile_fallback(self, transport: Any, file: Any, offset: int, count: int | None) -> int:
         check_sendfile(transport.get_extra_info("socket"), file, offset, count)
         interlude = _Interlude(transport, self)
-        can_seek = hasattr(file, "seek")
-        sent = 0
         try:
             await interlude.drain()
-            if can_seek:
-                file.seek(offset)
-            while count is None or sent < count:
-                block = _BLOCK if count is None else min(count - sent, _BLOCK)
+            return await self._send_by_reading(transport, file, offset, count, interlude)
+        finally:
+            interlude.end()
+
+    async def _send_by_reading(
+        self, transport: Any, file: Any, offset: int, count: int | None, interlude: _Interlude
+    ) -> int:
+        reading = FileReading(file, offset)
+        try:
+            while count is None or reading.sent < count:
+                block = _BLOCK if count is None else min(count - reading.sent, _BLOCK)
                 # A new object each time, as the transport may keep it.
-                data = await self.run_in_executor(None, file.read, block)
+                data = await self.run_in_executor(None, reading.read, file.read, block)
                 if not data:
                     break
                 transport.write(data)
-                sent += len(data)
+                reading.sent += len(data)
                 await interlude.drain()
-            return sent
+            return reading.sent
         finally:
-            if sent > 0 and can_seek:
-                file.seek(offset + sent)
-            interlude.end()
+            reading.finish()

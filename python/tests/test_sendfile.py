@@ -6,11 +6,13 @@ import io
 import os
 import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
 import hoop
 import pytest
+from held_file import HeldFile
 
 Pair = tuple[socket.socket, socket.socket]
 DATA = bytes(range(256)) * 4096  # more than a socket takes at once
@@ -108,6 +110,43 @@ def test_a_cancelled_sending_leaves_the_position_behind_what_was_sent(tmp_path: 
 
     with path.open("rb", buffering=0) as file:
         hoop.run(main(file))
+
+
+def test_what_a_cancelled_sending_reads_does_not_move_the_position(pair: Pair) -> None:
+    file = HeldFile(DATA)
+
+    async def main() -> None:
+        loop: Any = asyncio.get_running_loop()
+        sending = asyncio.create_task(loop.sock_sendfile(pair[0], file, 5))
+        await file.is_read()
+        file.let_read_soon()
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+
+    hoop.run(main())  # has waited for the thread when it returns
+    assert file.tell() == 5
+
+
+def test_what_waits_for_a_thread_is_not_read_after_a_cancellation(pair: Pair) -> None:
+    file = io.BytesIO(DATA)
+
+    async def main() -> None:
+        loop: Any = asyncio.get_running_loop()
+        held = HeldFile(DATA)
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        busy = loop.run_in_executor(None, held.read)
+        sending = asyncio.create_task(loop.sock_sendfile(pair[0], file, 5))
+        await asyncio.sleep(0)  # has begun
+        await held.is_read()
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+        held.let_read_soon()
+        await busy
+
+    hoop.run(main())
+    assert file.tell() == 5
 
 
 def test_bad_arguments_are_refused(pair: Pair, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import IO, Any
 
 import hoop
 import pytest
+from held_file import HeldFile
 from protocols import Recorder, address_of
 from tls_identity import client_context, server_context
 
@@ -47,11 +48,15 @@ async def connection(tls: bool = False) -> AsyncIterator[tuple[Any, Recorder, Re
         transport, protocol = await loop.create_connection(Recorder, sock=ours, **keywords)
         while not others or not others[0].made.done():
             await asyncio.sleep(0.001)
-        yield transport, protocol, others[0]
-        transport.close()
-        others[0].transport.close()
-        await protocol.lost
-        await others[0].lost
+        try:
+            yield transport, protocol, others[0]
+            transport.close()
+            others[0].transport.close()
+            await protocol.lost
+            await others[0].lost
+        finally:  # a test that fails does not wait for the server for ever
+            transport.abort()
+            others[0].transport.abort()
 
 
 WAYS = pytest.mark.parametrize("way", ["kernel", "reading", "tls"])
@@ -201,6 +206,45 @@ def test_sending_can_be_cancelled(way: str, file: IO[bytes]) -> None:
             assert transport.get_protocol() is protocol and transport.is_reading()
             expected = DATA[:sent] + b"end"
             assert await other.has(len(expected)) == expected
+
+    hoop.run(main())
+
+
+@pytest.mark.parametrize("way", ["reading", "tls"])
+def test_what_a_cancelled_sending_has_read_is_not_sent(way: str) -> None:
+    file = HeldFile(DATA)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        take(loop, way)
+        async with connection(way == "tls") as (transport, protocol, other):
+            sending = asyncio.create_task(loop.sendfile(transport, file, 5))
+            await file.is_read()
+            file.let_read_soon()
+            sending.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await sending
+            assert transport.get_protocol() is protocol and transport.is_reading()
+            transport.write(b"end")
+            assert await other.has(3) == b"end"
+
+    hoop.run(main())  # has waited for the thread when it returns
+    assert file.tell() == 5
+
+
+def test_reading_goes_on_though_the_file_is_closed_meanwhile() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        async with connection() as (transport, protocol, other):
+            memory = io.BytesIO(DATA)
+            other.transport.pause_reading()
+            sending = asyncio.create_task(loop.sendfile(transport, memory))
+            await asyncio.sleep(0.01)
+            memory.close()
+            other.transport.resume_reading()
+            with pytest.raises(ValueError, match="closed file"):
+                await sending
+            assert transport.get_protocol() is protocol and transport.is_reading()
 
     hoop.run(main())
 
