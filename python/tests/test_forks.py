@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """os.fork() in a process that has loops: no loop runs in the child, and the parent's notices nothing."""
 
+import sys
+
 import pytest
 
 from programs import output_of
@@ -96,6 +98,8 @@ def indented(code: str, columns: int) -> str:
 @pytest.mark.parametrize("what", CHILDREN)
 @pytest.mark.parametrize("poller", ["epoll", "uring"])
 def test_the_parent_is_undisturbed_if_the_child(what: str, poller: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if sys.version_info >= (3, 14) and "finalization" in what:
+        pytest.skip("from Python 3.14 on such a child does not end, on asyncio's own loop neither")
     monkeypatch.setenv("HOOP_POLLER", poller)
     program = f"""{PRELUDE}
 async def main():

@@ -133,17 +133,18 @@ def test_a_busy_loop_lets_other_threads_run(loop: hoop.Loop) -> None:
             counted += 1
             time.sleep(0)
 
-    def tick(left: int) -> None:
-        if left == 0:
+    def tick() -> None:
+        if counted > 5 or time.monotonic() > deadline:
             loop.stop()
             return
         for _ in range(2000):
             loop.call_soon(len, ())
-        loop.call_soon(tick, left - 1)
+        loop.call_soon(tick)
 
+    deadline = time.monotonic() + 20
     thread = threading.Thread(target=count)
     thread.start()
-    loop.call_soon(tick, 300)
+    loop.call_soon(tick)
     loop.run_forever()
     ended.set()
     thread.join()
