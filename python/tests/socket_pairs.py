@@ -1,25 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Two connected sockets that do not block, and a run with its loop, for tests of sockets."""
+"""A run with its loop, for tests of sockets."""
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import hoop
-import pytest
 
 Pair = tuple[socket.socket, socket.socket]
-
-
-@pytest.fixture
-def pair() -> Iterator[Pair]:
-    """Two connected sockets that do not block."""
-    left, right = socket.socketpair()
-    left.setblocking(False)
-    right.setblocking(False)
-    with left, right:
-        yield left, right
 
 
 def running(main: Callable[[hoop.Loop], Any]) -> Any:

@@ -8,7 +8,7 @@ import weakref
 
 import hoop
 import pytest
-from socket_pairs import Pair, pair, running
+from socket_pairs import Pair, running
 
 
 def test_a_socket_closed_while_it_is_waited_for_does_not_take_what_its_number_gets(pair: Pair) -> None:

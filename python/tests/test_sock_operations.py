@@ -9,7 +9,7 @@ from typing import Any
 
 import hoop
 import pytest
-from socket_pairs import Pair, pair, running
+from socket_pairs import Pair, running
 
 
 @pytest.fixture
