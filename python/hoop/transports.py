@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -95,7 +96,7 @@ class Transports(LoopPart):
     ) -> Connection:
         """A transport and its protocol, connected.
 
-        If there can be no transport, the socket is closed, but one that IS_GIVEN stays the program's, as it is.
+        If there can be no transport, the socket is closed; before Python 3.14 not one that IS_GIVEN by the program.
         """
         try:
             sock.setblocking(False)
@@ -103,7 +104,7 @@ class Transports(LoopPart):
             waiter: asyncio.Future[None] = self.create_future()
             transport = self._make_transport(sock, protocol, tls, waiter, None)
         except BaseException:
-            if not is_given:
+            if not is_given or sys.version_info >= (3, 14):
                 sock.close()
             raise
         try:
