@@ -4,11 +4,11 @@
 import asyncio
 import itertools
 import socket
-from asyncio.log import logger
 from collections.abc import Sequence
 from typing import Any
 
 from .base import LoopPart
+from .log import logger
 
 # Family, type, protocol, canonical name, address: what socket.getaddrinfo gives.
 AddressInfo = tuple[int, int, int, str, tuple[Any, ...]]
@@ -65,6 +65,11 @@ def interleave(infos: Sequence[AddressInfo], first: int) -> list[AddressInfo]:
     return ahead + [info for info in in_turn if info is not None]
 
 
+def bind_error(address: Any, error: OSError) -> OSError:
+    """ERROR, in words that name the address that it is about."""
+    return OSError(error.errno, f"error while attempting to bind on address {address!r}: {str(error).lower()}")
+
+
 class Addresses(LoopPart):
     async def getaddrinfo(  # type: ignore[override]
         self, host: Any, port: Any, *, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
@@ -79,11 +84,11 @@ class Addresses(LoopPart):
         optional = {"family": family, "type": type, "proto": proto, "flags": flags}
         words = [f"{host}:{port!r}", *(f"{name}={value!r}" for name, value in optional.items() if value)]
         question = ", ".join(words)
-        logger.debug("Get address info %s", question)
+        logger().debug("Get address info %s", question)
         begin = self.time()
         infos = socket.getaddrinfo(host, port, family, type, proto, flags)
         seconds = self.time() - begin
-        log = logger.info if seconds >= self.slow_callback_duration else logger.debug
+        log = logger().info if seconds >= self.slow_callback_duration else logger().debug
         log(f"Getting address info {question} took {seconds * 1e3:.3f}ms: {infos!r}")
         return infos
 

@@ -4,11 +4,11 @@
 import asyncio
 import functools
 import socket
-from asyncio.log import logger
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
-from .addresses import AddressInfo, Addresses, interleave as interleaved
+from .addresses import AddressInfo, Addresses, bind_error, interleave as interleaved
+from .log import logger
 from .transports import Connection, ProtocolFactory, Transports, check_plain, check_timeouts, tls_of
 
 
@@ -21,8 +21,7 @@ def _bind(sock: socket.socket, family: int, local_infos: Sequence[AddressInfo], 
         try:
             sock.bind(address)
         except OSError as error:
-            text = f"error while attempting to bind on address {address!r}: {str(error).lower()}"
-            failed.append(OSError(error.errno, text))
+            failed.append(bind_error(address, error))
         else:
             errors += failed
             return
@@ -131,7 +130,7 @@ class Connections(Addresses, Transports):
         tls = tls_of(ssl, False, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout)
         transport, protocol = await self._open(sock, protocol_factory, tls, is_given=is_given)
         if self.get_debug():
-            logger.debug(
+            logger().debug(
                 "%r connected to %s:%r: (%r, %r)", transport.get_extra_info("socket"), host, port, transport, protocol
             )
         return transport, protocol
@@ -153,7 +152,7 @@ class Connections(Addresses, Transports):
         tls = tls_of(ssl, True, "", ssl_handshake_timeout, ssl_shutdown_timeout)
         transport, protocol = await self._open(sock, protocol_factory, tls, is_given=True)
         if self.get_debug():
-            logger.debug("%r handled: (%r, %r)", transport.get_extra_info("socket"), transport, protocol)
+            logger().debug("%r handled: (%r, %r)", transport.get_extra_info("socket"), transport, protocol)
         return transport, protocol
 
     # ---- one socket out of many addresses ----

@@ -4,12 +4,12 @@
 import asyncio
 import socket
 import sys
-from asyncio.log import logger
 from collections.abc import Callable
 from typing import Any
 
 from . import _core
 from .addresses import Addresses
+from .log import logger
 from .sockets import Address, SocketOperations
 from .unix_sockets import remove_stale
 
@@ -121,7 +121,7 @@ class Datagrams(_InternetPlans, SocketOperations):
         opened = await self._open_datagrams(made, protocol, remote)
         if self.get_debug():
             message = "Datagram endpoint local_addr=%r remote_addr=%r created: %r"
-            logger.debug(message, local_addr, remote_addr, opened)
+            logger().debug(message, local_addr, remote_addr, opened)
         return opened
 
     async def _first_datagram_socket(

@@ -23,10 +23,15 @@ def source_traceback() -> Any:
     return format_helpers.extract_stack(sys._getframe(1))
 
 
-def check_callback(callback: Any, method: str) -> None:
-    """Refuses what call_soon and its like cannot call."""
+def refuse_coroutine(callback: Any, method: str) -> None:
+    """Coroutines, and functions that make them, are not called but awaited."""
     if asyncio.iscoroutine(callback) or inspect.iscoroutinefunction(callback):
         raise TypeError(f"coroutines cannot be used with {method}()")
+
+
+def check_callback(callback: Any, method: str) -> None:
+    """Refuses what call_soon and its like cannot call."""
+    refuse_coroutine(callback, method)
     if not callable(callback):
         raise TypeError(f"a callable object was expected by {method}(), got {callback!r}")
 

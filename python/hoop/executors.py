@@ -31,8 +31,7 @@ class Executors(LoopPart):
         self, executor: concurrent.futures.Executor | None, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:
         """Calls func(*args) in a thread of executor, None for the default one; returns a future of its result."""
-        if self.is_closed():
-            raise RuntimeError("Event loop is closed")
+        self._check_closed()
         if self.get_debug():
             describe.check_callback(func, "run_in_executor")
         if executor is None:

@@ -62,8 +62,7 @@ class Runs(LoopPart):
             sys.set_asyncgen_hooks(*hooks)
 
     def _check_run(self) -> None:
-        if self.is_closed():
-            raise RuntimeError("Event loop is closed")
+        self._check_closed()
         if self.is_running():
             raise RuntimeError("This event loop is already running")
         if events._get_running_loop() is not None:

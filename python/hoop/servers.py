@@ -8,12 +8,12 @@ import itertools
 import socket
 import sys
 import weakref
-from asyncio.log import logger
 from collections.abc import Iterable
 from typing import Any
 
 from . import _core
-from .addresses import AddressInfo, Addresses
+from .addresses import AddressInfo, Addresses, bind_error
+from .log import logger
 from .transports import ProtocolFactory, Tls, Transports, check_plain, check_timeouts, tls_of
 
 
@@ -66,7 +66,7 @@ class _Reception:
     def __call__(self, sock: socket.socket) -> None:
         """Called by the listener with a connected socket."""
         if self.loop.get_debug():
-            logger.debug("%r got a new connection: %r", self.server, sock)
+            logger().debug("%r got a new connection: %r", self.server, sock)
         # What a protocol sets in its context is no business of the next one.
         self.context.copy().run(self._receive, sock)
 
@@ -172,7 +172,7 @@ class Servers(Addresses, Transports):
             socks, protocol_factory, ssl, backlog, ssl_handshake_timeout, ssl_shutdown_timeout, start_serving
         )
         if self.get_debug():
-            logger.info("%r is serving", server)
+            logger().info("%r is serving", server)
         return server
 
     async def _serve(
@@ -232,7 +232,7 @@ class Servers(Addresses, Transports):
                     # A family that the system does not know.
                     if self.get_debug():
                         text = "create_server() failed to create socket.socket(%r, %r, %r)"
-                        logger.warning(text, family, type, proto, exc_info=True)
+                        logger().warning(text, family, type, proto, exc_info=True)
                     continue
                 socks.append(sock)
                 if reuse_address:
@@ -259,11 +259,11 @@ class Servers(Addresses, Transports):
         try:
             sock.bind(address)
         except OSError as error:
-            text = f"error while attempting to bind on address {address!r}: {str(error).lower()}"
+            explained = bind_error(address, error)
             if error.errno != errno.EADDRNOTAVAIL:
-                raise OSError(error.errno, text) from None
+                raise explained from None
             if self.get_debug():
-                logger.warning(text)
+                logger().warning(explained.strerror)
             return False
         return True
 

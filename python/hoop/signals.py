@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The loop's own handlers of signals. How signals wake the loop: src/signals.h."""
 
-import asyncio
 import contextvars
 import errno
-import inspect
 import signal
 import sys
 import threading
@@ -14,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 from .base import LoopPart
+from .describe import refuse_coroutine
 
 
 def _leave_to_the_loop(number: int, frame: FrameType | None) -> None:
@@ -41,11 +40,9 @@ class Signals(LoopPart):
         self, sig: int, callback: Callable[..., object], *args: Any
     ) -> None:
         """Calls callback(*args) in the loop whenever the signal comes. Only in the main thread."""
-        if asyncio.iscoroutine(callback) or inspect.iscoroutinefunction(callback):
-            raise TypeError("coroutines cannot be used with add_signal_handler()")
+        refuse_coroutine(callback, "add_signal_handler")
         _check_number(sig)
-        if self.is_closed():
-            raise RuntimeError("Event loop is closed")
+        self._check_closed()
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError("set_wakeup_fd only works in main thread of the main interpreter")
         self._listen_to_signals(True)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import constants
-from asyncio.log import logger
 from collections.abc import Callable
 from typing import Any
+
+from .log import logger
 
 try:
     import ssl
@@ -97,26 +98,26 @@ def log_handshake_start(loop: asyncio.AbstractEventLoop, protocol: object) -> fl
     """Debug mode: the time. None otherwise."""
     if not loop.get_debug():
         return None
-    logger.debug("%r starts SSL handshake", protocol)
+    logger().debug("%r starts SSL handshake", protocol)
     return loop.time()
 
 
 def log_handshake_end(loop: asyncio.AbstractEventLoop, protocol: object, start: float | None) -> None:
     if start is not None:
-        logger.debug("%r: SSL handshake took %.1f ms", protocol, (loop.time() - start) * 1e3)
+        logger().debug("%r: SSL handshake took %.1f ms", protocol, (loop.time() - start) * 1e3)
 
 
 def log_eof(loop: asyncio.AbstractEventLoop, protocol: object) -> None:
     if loop.get_debug():
-        logger.debug("%r received EOF", protocol)
+        logger().debug("%r received EOF", protocol)
 
 
 def log_keep_open() -> None:
-    logger.warning("returning true from eof_received() has no effect when using ssl")
+    logger().warning("returning true from eof_received() has no effect when using ssl")
 
 
 def log_closed() -> None:
-    logger.warning("SSL connection is closed")
+    logger().warning("SSL connection is closed")
 
 
 def handshake_message(exception: BaseException) -> str:
@@ -151,7 +152,7 @@ def report_fatal(
     """EXCEPTION ended the connection: an error of the network is nothing that a program must hear of twice."""
     if isinstance(exception, OSError):
         if loop.get_debug():
-            logger.debug("%r: %s", protocol, message, exc_info=exception)
+            logger().debug("%r: %s", protocol, message, exc_info=exception)
     elif not isinstance(exception, asyncio.CancelledError):
         report(loop, protocol, transport, exception, message)
 

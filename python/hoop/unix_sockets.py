@@ -6,9 +6,9 @@ import os
 import socket
 import stat
 import sys
-from asyncio.log import logger
 from typing import Any
 
+from .log import logger
 from .servers import Server, Servers
 from .transports import Connection, ProtocolFactory, check_timeouts, tls_of
 
@@ -35,7 +35,7 @@ def remove_stale(path: str | bytes) -> None:
         pass
     except OSError as error:
         # The directory may allow no more than making sockets.
-        logger.error("Unable to check or remove stale UNIX socket %r: %r", path, error)
+        logger().error("Unable to check or remove stale UNIX socket %r: %r", path, error)
 
 
 def _bind(path: str | bytes) -> socket.socket:
@@ -158,4 +158,4 @@ class UnixSockets(Servers):
         except FileNotFoundError:
             pass
         except OSError as error:
-            logger.error("Unable to clean up listening UNIX socket %r: %r", path, error)
+            logger().error("Unable to clean up listening UNIX socket %r: %r", path, error)

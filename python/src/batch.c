@@ -13,11 +13,6 @@ enum {
     BATCHES_TO_LOOK = 16,
 };
 
-static struct work *work_of(hoop_link *link)
-{
-    return (struct work *)(void *)((char *)link - offsetof(struct work, link));
-}
-
 /* ---- single pieces of work ---- */
 
 void work_init(struct work *work, PyObject *owner, int (*run)(struct work *work))
@@ -69,7 +64,7 @@ static int work_run_timed(loop_object *loop, struct work *work)
     loop->current = NULL;
     double seconds = (double)(hoop_time_ns(loop->core) - start) / 1e9;
     if (rc == 0 && seconds >= loop->slow_callback_duration)
-        rc = report_slow(loop, work->owner, seconds);
+        rc = report_slow(work->owner, seconds);
     return rc;
 }
 

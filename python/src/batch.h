@@ -26,6 +26,11 @@ struct work {
     int (*run)(struct work *work);
 };
 
+static inline struct work *work_of(hoop_link *link)
+{
+    return (struct work *)(void *)((char *)link - offsetof(struct work, link));
+}
+
 struct batch {
     hoop_link queued;  /* work.link */
     hoop_link running; /* the rest of the batch that is being run */

@@ -136,27 +136,26 @@ void handle_dealloc(PyObject *self)
 
 /* ---- what Python sees ---- */
 
-int handle_cancel(handle_object *handle)
+void handle_cancel(handle_object *handle)
 {
     if (handle->cancelled)
-        return 0;
+        return;
+    handle->cancelled = true;
     if (handle->loop->debug) {
         /* Keeps the name of the callback, for "Executing <Handle ...> took 2.5 seconds". */
-        handle->cancelled = true;
         handle->description = PyObject_Repr((PyObject *)handle);
         if (handle->description == NULL)
             PyErr_Clear();
     }
-    handle->cancelled = true;
     Py_CLEAR(handle->callback);
     Py_CLEAR(handle->arguments);
-    return 0;
 }
 
 static PyObject *cancel(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    return handle_cancel((handle_object *)self) < 0 ? NULL : Py_NewRef(Py_None);
+    handle_cancel((handle_object *)self);
+    Py_RETURN_NONE;
 }
 
 static PyObject *cancelled(PyObject *self, PyObject *unused)

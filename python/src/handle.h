@@ -36,7 +36,7 @@ int handle_run(struct work *work);
 int handle_traverse(PyObject *self, visitproc visit, void *arg);
 int handle_clear(PyObject *self);
 void handle_dealloc(PyObject *self);
-/* What cancel() does, but for taking it off the timers. -1 with an exception. */
-int handle_cancel(handle_object *handle);
+/* What cancel() does, but for taking it off the timers. */
+void handle_cancel(handle_object *handle);
 
 #endif

@@ -50,9 +50,8 @@ int loop_check_thread(loop_object *loop)
     return -1;
 }
 
-int loop_check_callback(loop_object *loop, PyObject *callback, const char *method)
+int loop_check_callback(PyObject *callback, const char *method)
 {
-    (void)loop;
     PyObject *result = call_python("describe", "check_callback", "(Os)", callback, method);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;

@@ -69,7 +69,7 @@ int loop_check_closed(loop_object *loop);
 int loop_check_thread(loop_object *loop);
 /* CALLBACK may be scheduled by METHOD: debug mode only. -1 with asyncio's TypeError for a coroutine, a
  * coroutine function, or what cannot be called. */
-int loop_check_callback(loop_object *loop, PyObject *callback, const char *method);
+int loop_check_callback(PyObject *callback, const char *method);
 
 /* An exception for the error code RC of libhoop: OSError for an errno, MemoryError, RuntimeError.
  * Returns NULL. */

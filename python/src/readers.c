@@ -213,7 +213,7 @@ static int descriptor_of(loop_object *loop, PyObject *file, int (*check)(loop_ob
 /* Drops CALLBACK, a reference, which may be due. May run a program's code. */
 static void callback_drop(handle_object *callback)
 {
-    (void)handle_cancel(callback);
+    handle_cancel(callback);
     work_remove(&callback->work);
     Py_DECREF(callback);
 }

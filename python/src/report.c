@@ -4,8 +4,7 @@
  */
 #include "report.h"
 
-/* An exception that asyncio lets through: it ends the run. */
-static bool must_end_run(void)
+bool report_must_end_run(void)
 {
     return PyErr_ExceptionMatches(PyExc_SystemExit) ||
            PyErr_ExceptionMatches(PyExc_KeyboardInterrupt);
@@ -18,7 +17,7 @@ static int handler_result(PyObject *result, PyObject *about)
         Py_DECREF(result);
         return 0;
     }
-    if (must_end_run())
+    if (report_must_end_run())
         return -1;
     PyErr_WriteUnraisable(about); /* a handler that is broken itself */
     return 0;
@@ -32,7 +31,7 @@ static int set_item(PyObject *dict, const char *name, PyObject *value)
 int report_exception(loop_object *loop, const char *message, const char *name, PyObject *subject,
                      const char *second_name, PyObject *second)
 {
-    if (must_end_run())
+    if (report_must_end_run())
         return -1;
     PyObject *exception = PyErr_GetRaisedException();
     PyObject *result = NULL;
@@ -51,7 +50,7 @@ int report_exception(loop_object *loop, const char *message, const char *name, P
 
 int report_handle(loop_object *loop, PyObject *handle)
 {
-    if (must_end_run())
+    if (report_must_end_run())
         return -1;
     PyObject *exception = PyErr_GetRaisedException();
     PyObject *result =
@@ -60,9 +59,8 @@ int report_handle(loop_object *loop, PyObject *handle)
     return handler_result(result, handle);
 }
 
-int report_slow(loop_object *loop, PyObject *owner, double seconds)
+int report_slow(PyObject *owner, double seconds)
 {
-    (void)loop;
     return handler_result(call_python("describe", "report_slow", "(Od)", owner, seconds), owner);
 }
 

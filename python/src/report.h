@@ -23,6 +23,9 @@ int report_handle(loop_object *loop, PyObject *handle);
 void report_init(loop_object *loop);
 
 /* Debug mode: OWNER (a handle, a transport) took SECONDS. 0, or -1 as above. */
-int report_slow(loop_object *loop, PyObject *owner, double seconds);
+int report_slow(PyObject *owner, double seconds);
+
+/* Is the pending exception one that asyncio lets through, SystemExit or KeyboardInterrupt? */
+bool report_must_end_run(void);
 
 #endif

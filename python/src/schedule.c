@@ -46,7 +46,7 @@ static int check(loop_object *loop, const char *method, PyObject *callback)
         return loop_check_closed(loop);
     if (!loop->debug)
         return 0;
-    return loop_check_thread(loop) < 0 ? -1 : loop_check_callback(loop, callback, method);
+    return loop_check_thread(loop) < 0 ? -1 : loop_check_callback(callback, method);
 }
 
 static handle_object *request_handle(loop_object *loop, const struct request *request)
@@ -62,7 +62,8 @@ PyObject *loop_call_soon(PyObject *self, PyObject *const *args, Py_ssize_t count
     if (parse("call_soon", soon_parameters, args, count, names, &request) < 0 ||
         check(loop, "call_soon", request.callback) < 0)
         return NULL;
-    threadsafe_take(loop);
+    if (!loop->running)
+        threadsafe_take(loop);
     handle_object *handle = request_handle(loop, &request);
     if (handle != NULL)
         work_push(loop, &handle->work);
@@ -76,7 +77,7 @@ PyObject *loop_call_soon_threadsafe(PyObject *self, PyObject *const *args, Py_ss
     struct request request;
     if (parse("call_soon_threadsafe", soon_parameters, args, count, names, &request) < 0 ||
         loop_check_closed(loop) < 0 ||
-        (loop->debug && loop_check_callback(loop, request.callback, "call_soon_threadsafe") < 0))
+        (loop->debug && loop_check_callback(request.callback, "call_soon_threadsafe") < 0))
         return NULL;
     handle_object *handle = thread_safe_handle_new(loop, request.callback, request.arguments,
                                                    request.count, request.context);

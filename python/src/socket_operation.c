@@ -180,8 +180,7 @@ static int operation_run(struct work *work)
     if (check_descriptor(operation) == 0)
         result = operation->request.try(&operation->request); /* may run a program's code */
     bool has_failed = PyErr_Occurred() != NULL;
-    if (has_failed && (PyErr_ExceptionMatches(PyExc_SystemExit) ||
-                       PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)))
+    if (has_failed && report_must_end_run())
         return -1;
     PyObject *exception = has_failed ? PyErr_GetRaisedException() : NULL;
     int rc = 0; /* it goes on waiting */

@@ -56,7 +56,8 @@ static PyObject *cancel(PyObject *object, PyObject *unused)
 {
     (void)unused;
     wait_for_end(self_of(object));
-    return handle_cancel((handle_object *)object) < 0 ? NULL : Py_NewRef(Py_None);
+    handle_cancel((handle_object *)object);
+    Py_RETURN_NONE;
 }
 
 static PyObject *cancelled(PyObject *object, PyObject *unused)

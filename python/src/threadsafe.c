@@ -12,11 +12,6 @@ static loop_object *loop_of_post(hoop_post *post)
     return (loop_object *)(void *)((char *)post - offsetof(loop_object, post));
 }
 
-static struct work *work_of(hoop_link *link)
-{
-    return (struct work *)(void *)((char *)link - offsetof(struct work, link));
-}
-
 /* Takes all that has come: the list's references are the caller's. */
 static void take_incoming(loop_object *loop, hoop_link *taken)
 {
@@ -26,8 +21,7 @@ static void take_incoming(loop_object *loop, hoop_link *taken)
     pthread_mutex_unlock(&loop->incoming_lock);
 }
 
-/* In the loop's thread, or while it does not run. */
-static void bring_in(loop_object *loop)
+void threadsafe_take(loop_object *loop)
 {
     hoop_link taken;
     take_incoming(loop, &taken);
@@ -47,13 +41,7 @@ static void post_run(hoop_post *post, int status)
     loop->is_posted = false;
     pthread_mutex_unlock(&loop->incoming_lock);
     if (status == 0)
-        bring_in(loop);
-}
-
-void threadsafe_take(loop_object *loop)
-{
-    if (!loop->running)
-        bring_in(loop);
+        threadsafe_take(loop);
 }
 
 int threadsafe_init(loop_object *loop)

@@ -13,7 +13,8 @@ int threadsafe_init(loop_object *loop);
 /* Queues WORK, which must not be queued, and wakes the loop. Callable from any thread, with the
  * interpreter's lock. 0, or -1 with RuntimeError for a loop that was closed meanwhile. */
 int threadsafe_push(loop_object *loop, struct work *work);
-/* Brings in what came while the loop did not run, so that it is ahead of what is scheduled next. */
+/* Brings in what came, in the loop's thread or, so that it is ahead of what is scheduled next, while
+ * the loop does not run. */
 void threadsafe_take(loop_object *loop);
 int threadsafe_traverse(loop_object *loop, visitproc visit, void *arg);
 /* Drops what has not come in. */

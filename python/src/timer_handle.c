@@ -93,8 +93,7 @@ void timer_handles_clear(loop_object *loop)
 static PyObject *cancel(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    if (handle_cancel((handle_object *)self) < 0)
-        return NULL;
+    handle_cancel((handle_object *)self);
     disarm((timer_handle_object *)self);
     Py_RETURN_NONE;
 }

@@ -64,7 +64,7 @@ static int log_failure(struct transport *transport, const char *message, PyObjec
 
 int transport_failed_with(struct transport *transport, const char *message, bool is_usual)
 {
-    if (PyErr_ExceptionMatches(PyExc_SystemExit) || PyErr_ExceptionMatches(PyExc_KeyboardInterrupt))
+    if (report_must_end_run())
         return -1;
     int rc = 0;
     PyObject *exception = PyErr_GetRaisedException();
